@@ -1,0 +1,394 @@
+"""The Node's ledger: a sans-IO state machine. A call in, a reply and effects out.
+
+It holds positions, payments, closed carts and receipts, moves them along the tables of `statuses.py` and decides
+every reply. It does no waiting: whoever drives it (the Node process of the model, a replay, a test) asks the EC,
+notifies the PSP and sends the receipts that it names, and comes back with the answer. Each public method states
+the rules (R1-R16 of `docs/protocol.md`) that it is responsible for.
+"""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+
+from sim.protocol.faults import Fault
+from sim.protocol.messages import Activate, Answer, Close, Outcome, ProtocolError, Reply, SendOutcome
+from sim.protocol.settings import ProtocolSettings
+from sim.protocol.statuses import (
+    PAYABLE,
+    PAYMENT_TRANSITIONS,
+    POSITION_TRANSITIONS,
+    RECIPIENT_TRANSITIONS,
+    SETTLED,
+    PaymentStatus,
+    PositionStatus,
+    RecipientStatus,
+)
+
+_P, _N, _R = PaymentStatus, PositionStatus, RecipientStatus
+
+
+@dataclass(slots=True, eq=False)
+class Position:
+    """A notice at the Node; `payment` is its open token, if any (R3)."""
+
+    notice: Hashable
+    status: PositionStatus | None = None
+    payment: "Payment | None" = None
+    activating: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Payment:
+    """One notice being paid under one token."""
+
+    token: int
+    position: Position
+    request: Activate
+    deadline: float
+    status: PaymentStatus | None = None
+    closing: "Closing | None" = None
+    recipients: "list[Recipient]" = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
+class Closing:
+    """A cart closed OK: its payments share one deadline, one notification and one fate."""
+
+    payments: tuple[Payment, ...]
+    request: Close
+    deadline: float
+    in_flight: bool = True
+    answer: Answer | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Recipient:
+    """One receipt towards one station; `sends` counts from 1."""
+
+    payment: Payment
+    ec: Hashable
+    own: bool
+    status: RecipientStatus | None = None
+    sends: int = 0
+
+
+@dataclass(slots=True)
+class _Remembered:
+    request: Activate | SendOutcome
+    reply: Reply
+    expires: float
+
+
+Watch = Callable[[Position | Payment | Recipient, float], None]
+_OK = Reply(Outcome.OK)
+_CLOSED = Reply(Outcome.OK, http=200)
+_EC_FAULTS = {
+    Answer.KO: Fault.PPT_ERRORE_EMESSO_DA_PAA,
+    Answer.TIMEOUT: Fault.PPT_STAZIONE_INT_PA_TIMEOUT,
+    Answer.UNREACHABLE: Fault.PPT_STAZIONE_INT_PA_IRRAGGIUNGIBILE,
+    Answer.MALFORMED: Fault.PPT_STAZIONE_INT_PA_ERRORE_RESPONSE,
+}
+
+
+def _ko(fault: Fault, description: str | None = None) -> Reply:
+    return Reply(Outcome.KO, fault, None, description)
+
+
+class Ledger:
+    """The Node's memory of every notice, token, closed cart and receipt still of interest.
+
+    `watch`, when given, is called after each change of status with the thing that changed and the time.
+    """
+
+    def __init__(self, settings: ProtocolSettings, watch: Watch | None = None) -> None:
+        self.settings = settings
+        self.watch = watch
+        self.positions: dict[Hashable, Position] = {}
+        self.payments: dict[Hashable, Payment] = {}
+        self.open: dict[int, Payment] = {}
+        """Tokens issued and not closed yet, in order of issue."""
+        self.closings: dict[Closing, None] = {}
+        """Closed carts that wait for an outcome or for expiry."""
+        self.pending: dict[Recipient, None] = {}
+        """Receipts to send again."""
+        self._remembered: dict[Hashable, _Remembered] = {}
+        self._last_token = 0
+
+    # --- activation ---------------------------------------------------------------------------------------------
+
+    def activate(self, request: Activate, now: float) -> Reply | Position:
+        """Answer an activation at once, or return the position whose EC has to be asked (R1, R3, R14)."""
+        if (known := self._recall(request, now)) is not None:
+            return known
+        position = self.positions.get(request.notice)
+        if position is None:
+            position = self.positions[request.notice] = Position(request.notice)
+        if position.activating:
+            return _ko(Fault.PPT_ATTIVAZIONE_IN_CORSO)
+        if position.status in (_N.PAID, _N.NOTIFIED):
+            return self._remember(request, _ko(Fault.PPT_PAGAMENTO_DUPLICATO), now)
+        if position.payment is not None:
+            return self._remember(request, _ko(Fault.PPT_PAGAMENTO_IN_CORSO), now)
+        position.activating = True
+        return position
+
+    def ec_answered(self, position: Position, request: Activate, answer: Answer, now: float) -> Reply:
+        """Issue a token if the EC said OK (R1); otherwise refuse, and leave the position payable (R2)."""
+        position.activating = False
+        if answer is not Answer.OK:
+            return self._remember(request, _ko(_EC_FAULTS[answer]), now)
+        validity = self.settings.token_validity_s if request.validity_s is None else request.validity_s
+        self._last_token += 1
+        payment = Payment(self._last_token, position, request, now + validity)
+        self._move_payment(payment, _P.PAYING, now)
+        self._move_position(position, _N.PAYING, now)
+        position.payment = payment
+        self.payments[payment.token] = self.open[payment.token] = payment
+        return self._remember(request, Reply(Outcome.OK, token=payment.token), now, validity)
+
+    # --- close --------------------------------------------------------------------------------------------------
+
+    def close(self, request: Close, now: float) -> tuple[Reply, Closing | None]:
+        """Close a cart, all or nothing; a `Closing` has to be notified to the PSP once (R4, R5)."""
+        if request.channel_version == 1 and len(request.tokens) > 1:
+            return Reply(Outcome.KO, http=400, description="Wrong channel version"), None
+        payments = [p for t in request.tokens if (p := self.payments.get(t)) is not None]
+        refusal = self._refusal(request, payments)
+        if refusal is not None:
+            if refusal.http != 422:
+                self._cancel([p for p in payments if p.status is _P.PAYING], now)
+            return refusal, None
+        if request.outcome is Outcome.KO:
+            self._cancel(payments, now)
+            return _CLOSED, None
+        extension = self.settings.token_extension_s
+        deadline = min(p.deadline for p in payments) if extension is None else now + extension
+        closing = Closing(tuple(payments), request, deadline)
+        for payment in payments:
+            payment.closing = closing
+            del self.open[payment.token]
+            self._move_payment(payment, _P.PAYMENT_RESERVED, now)
+            self._move_payment(payment, _P.PAYMENT_SENT, now)
+        return _CLOSED, closing
+
+    @staticmethod
+    def _refusal(request: Close, payments: list[Payment]) -> Reply | None:
+        if len(payments) < len(request.tokens):
+            return Reply(Outcome.KO, http=404, description="Unknown token")
+        if any(p.closing is not None for p in payments):
+            return Reply(Outcome.KO, http=422, description="Outcome already acquired")
+        if any(p.status is not _P.PAYING for p in payments):
+            return Reply(Outcome.KO, http=400, description="Unacceptable outcome when token has expired")
+        return None
+
+    def psp_answered(self, closing: Closing, answer: Answer, now: float) -> bool:
+        """Take the result of the notification; true when the cart was cancelled by it (R5, R6, R7)."""
+        closing.in_flight = False
+        closing.answer = answer
+        if answer is Answer.OK:
+            status = _P.PAYMENT_ACCEPTED
+        elif answer is Answer.KO:
+            status = _P.PAYMENT_REFUSED
+        elif answer is Answer.UNREACHABLE and self.settings.unreachable_is_final:
+            status = _P.PAYMENT_SEND_ERROR
+        else:
+            status = _P.PAYMENT_UNKNOWN
+        for payment in closing.payments:
+            self._move_payment(payment, status, now)
+        if status in PAYABLE:
+            self.closings[closing] = None
+            return False
+        self._cancel(closing.payments, now)
+        return True
+
+    # --- outcome ------------------------------------------------------------------------------------------------
+
+    def in_flight(self, request: SendOutcome) -> bool:
+        """Whether the outcome has to wait for the result of its own notification (R16)."""
+        return any(
+            (p := self.payments.get(t)) is not None and p.closing is not None and p.closing.in_flight
+            for t in request.tokens
+        )
+
+    def outcome(self, request: SendOutcome, now: float) -> tuple[Reply, list[Recipient]]:
+        """Take or refuse an outcome; the recipients returned are to be sent a receipt (R8-R11, R13, R14).
+
+        A refused outcome changes nothing. The order of the checks is that of the real Node.
+        """
+        if (known := self._recall(request, now)) is not None:
+            return known, []
+        payments = [p for t in request.tokens if (p := self.payments.get(t)) is not None]
+        refusal = self._outcome_refusal(request, payments)
+        if refusal is not None:
+            return self._remember(request, refusal, now), []
+        closing = payments[0].closing
+        assert closing is not None
+        del self.closings[closing]
+        recipients: list[Recipient] = []
+        for payment in payments:
+            self._pay(payment, now)
+            recipients += payment.recipients
+        return self._remember(request, _OK, now), recipients
+
+    def _outcome_refusal(self, request: SendOutcome, payments: list[Payment]) -> Reply | None:
+        closing = payments[0].closing if payments else None
+        if (
+            closing is None
+            or len(payments) < len(request.tokens)
+            or any(p.closing is not closing for p in payments)
+            or closing.request.psp != request.psp
+        ):
+            return _ko(Fault.PPT_TOKEN_SCONOSCIUTO)
+        acquired = sum(p.status in SETTLED for p in payments)
+        if acquired == len(payments) and request.outcome is Outcome.OK:
+            return _ko(Fault.PPT_ESITO_GIA_ACQUISITO, "Esito concorde")
+        if acquired:
+            return _ko(Fault.PPT_SEMANTICA, "Esiti acquisiti parziali o discordi")
+        if request.outcome is Outcome.KO:
+            return self._ko_refusal(payments)
+        return self._ok_refusal(request, payments, closing)
+
+    def _ko_refusal(self, payments: list[Payment]) -> Reply:
+        if any(p.status is _P.CANCELLED for p in payments):
+            return _ko(self.settings.late_ko_fault, "Esito discorde")
+        return _ko(Fault.PPT_SEMANTICA, "Esito discorde")
+
+    def _ok_refusal(self, request: SendOutcome, payments: list[Payment], closing: Closing) -> Reply | None:
+        if any(p.position.status in (_N.PAID, _N.NOTIFIED) for p in payments):
+            return _ko(Fault.PPT_PAGAMENTO_DUPLICATO)
+        if any(p.status is _P.CANCELLED for p in payments):
+            if any(p.position.payment is not None for p in payments):
+                return _ko(Fault.PPT_PAGAMENTO_DUPLICATO)
+            if closing.answer is Answer.KO:
+                return _ko(self.settings.after_refusal_fault, "Esito discorde")
+            return _ko(Fault.PPT_TOKEN_SCADUTO)
+        if any(p.status not in PAYABLE for p in payments):
+            return _ko(Fault.PPT_SEMANTICA, "Outcome non accettabile per stato pagamento")
+        if len(set(request.tokens)) < len(closing.payments):
+            return _ko(Fault.PPT_SEMANTICA, "Esito parziale")
+        if request.fee_cents is not None and request.fee_cents != closing.request.fee_cents:
+            return _ko(Fault.PPT_SEMANTICA, "Fee diversa")
+        return None
+
+    def _pay(self, payment: Payment, now: float) -> None:
+        position = payment.position
+        self._forget_key(payment.request)
+        self._move_payment(payment, _P.PAID, now)
+        self._move_position(position, _N.PAID, now)
+        position.payment = None
+        self._move_payment(payment, _P.NOTICE_GENERATED, now)
+        own = payment.request.ec
+        payment.recipients = [Recipient(payment, own, True)]
+        for ec in dict.fromkeys(payment.request.transfers):
+            if ec != own:
+                stations = self.settings.broadcast.get(str(ec), 0)
+                payment.recipients += [Recipient(payment, ec, False) for _ in range(stations)]
+        for recipient in payment.recipients:
+            self._move_recipient(recipient, _R.NOTICE_GENERATED, now)
+        for recipient in payment.recipients:
+            self._send(recipient, now)
+
+    # --- receipts -----------------------------------------------------------------------------------------------
+
+    def _send(self, recipient: Recipient, now: float) -> None:
+        recipient.sends += 1
+        self._move_recipient(recipient, _R.NOTICE_SENT, now)
+        if recipient.own:
+            self._move_payment(recipient.payment, _P.NOTICE_SENT, now)
+
+    def receipt_answered(self, recipient: Recipient, answer: Answer, now: float) -> None:
+        """Close a receipt on OK or a valid KO, otherwise keep it for the job `paSendRt` (R11, R12)."""
+        if answer not in (Answer.OK, Answer.KO):
+            self._move_recipient(recipient, _R.NOTICE_PENDING, now)
+            self.pending[recipient] = None
+            return
+        self._move_recipient(recipient, _R.NOTIFIED, now)
+        payment = recipient.payment
+        if recipient.own:
+            self._move_position(payment.position, _N.NOTIFIED, now)
+        if all(r.status is _R.NOTIFIED for r in payment.recipients):
+            self._move_payment(payment, _P.NOTIFIED, now)
+
+    def pa_send_rt(self, now: float) -> list[Recipient]:
+        """Run the job `paSendRt`: return the receipts to send again, within the retry policy (R11)."""
+        again = [r for r in self.pending if r.sends <= self.settings.receipt_max_retries]
+        for recipient in again:
+            del self.pending[recipient]
+            self._send(recipient, now)
+        return again
+
+    # --- expiry -------------------------------------------------------------------------------------------------
+
+    def mod3_cancel_v2(self, now: float) -> tuple[list[Payment], list[Closing]]:
+        """Run the job `mod3CancelV2`: cancel what is past its deadline (R7, R15).
+
+        Returns the payments that were never closed and the closed carts that it cancelled. Tokens of one closed
+        cart go together or not at all.
+        """
+        unclosed = [p for p in self.open.values() if p.deadline <= now and p.status is _P.PAYING]
+        expirable = PAYABLE if self.settings.accepted_expires else frozenset({_P.PAYMENT_UNKNOWN})
+        closed = [
+            c
+            for c in self.closings
+            if c.deadline <= now and all(p.status in expirable for p in c.payments)
+        ]
+        self._cancel(unclosed, now)
+        for closing in closed:
+            del self.closings[closing]
+            self._cancel(closing.payments, now)
+        return unclosed, closed
+
+    def _cancel(self, payments: "list[Payment] | tuple[Payment, ...]", now: float) -> None:
+        for payment in payments:
+            self._forget_key(payment.request)
+            self.open.pop(payment.token, None)
+            self._move_payment(payment, _P.CANCELLED, now)
+            self._move_position(payment.position, _N.INSERTED, now)
+            payment.position.payment = None
+
+    # --- idempotency --------------------------------------------------------------------------------------------
+
+    def _recall(self, request: Activate | SendOutcome, now: float) -> Reply | None:
+        """Return the first answer to this key, a fault for another request, or nothing (R14)."""
+        key = request.idempotency_key
+        if key is None or not self.settings.idempotency:
+            return None
+        known = self._remembered.get(key)
+        if known is None or known.expires <= now:
+            return None
+        return known.reply if known.request == request else _ko(Fault.PPT_ERRORE_IDEMPOTENZA)
+
+    def _remember(
+        self, request: Activate | SendOutcome, reply: Reply, now: float, validity_s: float | None = None
+    ) -> Reply:
+        key = request.idempotency_key
+        if key is not None and self.settings.idempotency:
+            limit = self.settings.idempotency_validity_s
+            lasts = limit if validity_s is None else min(limit, validity_s)
+            self._remembered[key] = _Remembered(request, reply, now + lasts)
+        return reply
+
+    def _forget_key(self, request: Activate) -> None:
+        self._remembered.pop(request.idempotency_key, None)
+
+    # --- moves --------------------------------------------------------------------------------------------------
+
+    def _move_payment(self, payment: Payment, status: PaymentStatus, now: float) -> None:
+        if status not in PAYMENT_TRANSITIONS[payment.status]:
+            raise ProtocolError(f"payment {payment.token}", payment.status, status)
+        payment.status = status
+        if self.watch is not None:
+            self.watch(payment, now)
+
+    def _move_position(self, position: Position, status: PositionStatus, now: float) -> None:
+        if status not in POSITION_TRANSITIONS[position.status]:
+            raise ProtocolError(f"notice {position.notice}", position.status, status)
+        position.status = status
+        if self.watch is not None:
+            self.watch(position, now)
+
+    def _move_recipient(self, recipient: Recipient, status: RecipientStatus, now: float) -> None:
+        if status not in RECIPIENT_TRANSITIONS[recipient.status]:
+            raise ProtocolError(f"receipt to {recipient.ec}", recipient.status, status)
+        recipient.status = status
+        if self.watch is not None:
+            self.watch(recipient, now)
