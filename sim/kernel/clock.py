@@ -35,7 +35,7 @@ class Flow:
             target = self.send(None if event is self else event.value)
         except StopIteration:
             return
-        if target.__class__ is float:
+        if isinstance(target, float):
             self.callbacks = self._resume
             self.clock.enter(target, self)
         elif target.callbacks is None:

@@ -1,6 +1,7 @@
 """Replay of one payment, scripted: who calls what when, and how each peer answers.
 
-It drives the ledger and the Node process of the model with scripted peers in a world without latency. A case that does not fit it is answered with a `CaseError`.
+It drives the ledger and the Node process of the model with scripted peers in a world without latency. A
+case file that cannot be replayed is answered with a `CaseError`.
 """
 
 import json
@@ -45,7 +46,7 @@ class ActivateStep(_Step):
     ec: str
     amount_eur: Euros = "0"
     transfers: tuple[str, ...] = ()
-    validity_s: float | None = Field(None, gt=0, allow_inf_nan=False)
+    validity_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     idempotency_key: str | None = None
     body: Any = None
     caller: str | None = None
@@ -93,10 +94,10 @@ class JobStep(_Step):
 class Overrides(_Strict):
     """Settings of a replay that a case may change."""
 
-    token_validity_s: float | None = Field(None, gt=0)
-    token_extension_s: float | None = Field(None, gt=0)
+    token_validity_s: float | None = Field(default=None, gt=0)
+    token_extension_s: float | None = Field(default=None, gt=0)
     idempotency: bool | None = None
-    idempotency_validity_s: float | None = Field(None, gt=0)
+    idempotency_validity_s: float | None = Field(default=None, gt=0)
     broadcast: dict[str, int] | None = None
 
 
@@ -146,7 +147,8 @@ def _frozen(value: Any) -> Hashable:
         return frozenset((k, _frozen(v)) for k, v in value.items())
     if isinstance(value, list):
         return tuple(_frozen(v) for v in value)
-    return value
+    hashable: Hashable = value
+    return hashable
 
 
 @dataclass
@@ -282,7 +284,12 @@ class Replay:
 
 def _activation(step: ActivateStep) -> Activate:
     return Activate(
-        step.notice, step.ec, _cents(step.amount_eur), step.transfers, step.validity_s, step.idempotency_key,
+        step.notice,
+        step.ec,
+        _cents(step.amount_eur),
+        step.transfers,
+        step.validity_s,
+        step.idempotency_key,
         (step.caller, _frozen(step.body)),
     )
 

@@ -326,11 +326,7 @@ class Ledger:
         """
         unclosed = [p for p in self.open.values() if p.deadline <= now and p.status is _P.PAYING]
         expirable = PAYABLE if self.settings.accepted_expires else frozenset({_P.PAYMENT_UNKNOWN})
-        closed = [
-            c
-            for c in self.closings
-            if c.deadline <= now and all(p.status in expirable for p in c.payments)
-        ]
+        closed = [c for c in self.closings if c.deadline <= now and all(p.status in expirable for p in c.payments)]
         self._cancel(unclosed, now)
         for closing in closed:
             del self.closings[closing]

@@ -50,39 +50,45 @@ class RecipientStatus(StrEnum):
 Status = PaymentStatus | PositionStatus | RecipientStatus
 _P, _N, _R = PaymentStatus, PositionStatus, RecipientStatus
 
-PAYMENT_TRANSITIONS: Mapping[PaymentStatus | None, frozenset[PaymentStatus]] = MappingProxyType({
-    None: frozenset({_P.PAYING}),
-    _P.PAYING: frozenset({_P.PAYMENT_RESERVED, _P.CANCELLED}),
-    _P.PAYMENT_RESERVED: frozenset({_P.PAYMENT_SENT}),
-    _P.PAYMENT_SENT: frozenset(
-        {_P.PAYMENT_ACCEPTED, _P.PAYMENT_REFUSED, _P.PAYMENT_UNKNOWN, _P.PAYMENT_SEND_ERROR}
-    ),
-    _P.PAYMENT_ACCEPTED: frozenset({_P.PAID, _P.CANCELLED}),
-    _P.PAYMENT_UNKNOWN: frozenset({_P.PAID, _P.CANCELLED}),
-    _P.PAYMENT_REFUSED: frozenset({_P.CANCELLED}),
-    _P.PAYMENT_SEND_ERROR: frozenset({_P.CANCELLED}),
-    _P.PAID: frozenset({_P.NOTICE_GENERATED}),
-    _P.NOTICE_GENERATED: frozenset({_P.NOTICE_SENT}),
-    _P.NOTICE_SENT: frozenset({_P.NOTICE_SENT, _P.NOTIFIED}),
-    _P.NOTIFIED: frozenset(),
-    _P.CANCELLED: frozenset(),
-})
+PAYMENT_TRANSITIONS: Mapping[PaymentStatus | None, frozenset[PaymentStatus]] = MappingProxyType(
+    {
+        None: frozenset({_P.PAYING}),
+        _P.PAYING: frozenset({_P.PAYMENT_RESERVED, _P.CANCELLED}),
+        _P.PAYMENT_RESERVED: frozenset({_P.PAYMENT_SENT}),
+        _P.PAYMENT_SENT: frozenset(
+            {_P.PAYMENT_ACCEPTED, _P.PAYMENT_REFUSED, _P.PAYMENT_UNKNOWN, _P.PAYMENT_SEND_ERROR}
+        ),
+        _P.PAYMENT_ACCEPTED: frozenset({_P.PAID, _P.CANCELLED}),
+        _P.PAYMENT_UNKNOWN: frozenset({_P.PAID, _P.CANCELLED}),
+        _P.PAYMENT_REFUSED: frozenset({_P.CANCELLED}),
+        _P.PAYMENT_SEND_ERROR: frozenset({_P.CANCELLED}),
+        _P.PAID: frozenset({_P.NOTICE_GENERATED}),
+        _P.NOTICE_GENERATED: frozenset({_P.NOTICE_SENT}),
+        _P.NOTICE_SENT: frozenset({_P.NOTICE_SENT, _P.NOTIFIED}),
+        _P.NOTIFIED: frozenset(),
+        _P.CANCELLED: frozenset(),
+    }
+)
 
-POSITION_TRANSITIONS: Mapping[PositionStatus | None, frozenset[PositionStatus]] = MappingProxyType({
-    None: frozenset({_N.PAYING}),
-    _N.PAYING: frozenset({_N.INSERTED, _N.PAID}),
-    _N.INSERTED: frozenset({_N.PAYING}),
-    _N.PAID: frozenset({_N.NOTIFIED}),
-    _N.NOTIFIED: frozenset(),
-})
+POSITION_TRANSITIONS: Mapping[PositionStatus | None, frozenset[PositionStatus]] = MappingProxyType(
+    {
+        None: frozenset({_N.PAYING}),
+        _N.PAYING: frozenset({_N.INSERTED, _N.PAID}),
+        _N.INSERTED: frozenset({_N.PAYING}),
+        _N.PAID: frozenset({_N.NOTIFIED}),
+        _N.NOTIFIED: frozenset(),
+    }
+)
 
-RECIPIENT_TRANSITIONS: Mapping[RecipientStatus | None, frozenset[RecipientStatus]] = MappingProxyType({
-    None: frozenset({_R.NOTICE_GENERATED}),
-    _R.NOTICE_GENERATED: frozenset({_R.NOTICE_SENT}),
-    _R.NOTICE_SENT: frozenset({_R.NOTIFIED, _R.NOTICE_PENDING}),
-    _R.NOTICE_PENDING: frozenset({_R.NOTICE_SENT}),
-    _R.NOTIFIED: frozenset(),
-})
+RECIPIENT_TRANSITIONS: Mapping[RecipientStatus | None, frozenset[RecipientStatus]] = MappingProxyType(
+    {
+        None: frozenset({_R.NOTICE_GENERATED}),
+        _R.NOTICE_GENERATED: frozenset({_R.NOTICE_SENT}),
+        _R.NOTICE_SENT: frozenset({_R.NOTIFIED, _R.NOTICE_PENDING}),
+        _R.NOTICE_PENDING: frozenset({_R.NOTICE_SENT}),
+        _R.NOTIFIED: frozenset(),
+    }
+)
 
 SETTLED = frozenset({_P.PAID, _P.NOTICE_GENERATED, _P.NOTICE_SENT, _P.NOTIFIED})
 """Payments whose outcome OK has been acquired."""
