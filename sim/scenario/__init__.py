@@ -1,1 +1,1 @@
-"""Scenario files: what they may say (`schema`), how they are read (`load`), and what looks wrong in them (`preflight`)."""
+"""Scenario files: what they may say (`schema`), how they are read (`load`), what looks wrong (`preflight`)."""

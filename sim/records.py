@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from sim.protocol.faults import Fault
 from sim.protocol.messages import Answer
-from sim.protocol.statuses import PaymentStatus
+from sim.protocol.statuses import PaymentStatus, PositionStatus, RecipientStatus
 
 Array = npt.NDArray[Any]
 
@@ -46,6 +46,9 @@ PLACES = (NONE, "receipted", "reversed", "pending_receipt", "reversal_in_retry",
 """Where an authorised payment's money is at the end of the run; `none` for a payment never authorised."""
 ENDINGS = ("paid", "not_paid", "unknown")
 """What the citizen knows at the end of the run."""
+SUBJECTS = ("payment", "position", "receipt")
+STATE_NAMES = tuple(dict.fromkeys(s.value for kind in (PaymentStatus, PositionStatus, RecipientStatus) for s in kind))
+"""Every status of payments, positions and receipts; a name that two of them share has one code."""
 LIMITS_MS = (300, 400, 500, 600, 800, 1000, 2000)
 """Response-time limits counted per primitive: the Node's own load tests', and the service level's 2 s."""
 
@@ -113,14 +116,14 @@ CARTS = (
 )
 """One row per cart."""
 
-CALLS = (
+PRIMITIVES = (
     Column("primitive", _I1, "name of the call", "primitive"),
     Column("counterpart", _I2, "PSP or EC group at the other end", "counterpart"),
     Column("answer", _I1, "what the caller made of it", ANSWERS),
-    Column("count", _I8, "calls that began in the measured window"),
+    Column("count", _I8, "calls sent in the measured window"),
     *(Column(f"over_{ms}_ms", _I8, f"of these, answered after more than {ms} ms") for ms in LIMITS_MS),
 )
-"""One row per primitive, counterpart and answer, without `--record calls`: counters."""
+"""One row per primitive, counterpart and answer: counters."""
 
 REFUSALS = (
     Column("primitive", _I1, "name of the call", "primitive"),
@@ -142,13 +145,44 @@ STATIONS = (
 )
 """One row per station and time bin."""
 
+CALLS = (
+    Column("primitive", _I1, "name of the call", "primitive"),
+    Column("counterpart", _I2, "PSP or EC group at the other end", "counterpart"),
+    Column("cart", _I8, "number of the cart"),
+    Column("attempt", _I1, "the citizen's try, from 0"),
+    Column("notice", _I1, "number of the notice in the cart; -1 for a call for the whole cart"),
+    Column("send", _I2, "sends of this call before this one"),
+    Column("sent_s", _F, "the caller sent it"),
+    Column("arrived_s", _F, "it reached the callee; NaN if it never did"),
+    Column("started_s", _F, "a worker of the callee took it; NaN if none did"),
+    Column("served_s", _F, "the callee was done with it; NaN if it never was"),
+    Column("answered_s", _F, "the caller knew how it ended"),
+    Column("answer", _I1, "what the caller made of it", ANSWERS),
+    Column("fault", _I1, "fault code of the reply", FAULTS),
+)
+"""One row per call; only with `--record calls`."""
+
+STATES = (
+    Column("at_s", _F, "when the status changed"),
+    Column("cart", _I8, "number of the cart"),
+    Column("attempt", _I1, "the citizen's try, from 0"),
+    Column("notice", _I1, "number of the notice in the cart"),
+    Column("subject", _I1, "what changed", SUBJECTS),
+    Column("status", _I1, "its new status", STATE_NAMES),
+)
+"""One row per change of status at the Node; only with `--record states`."""
+
 TABLES: Mapping[str, tuple[Column, ...]] = {
     "payments": PAYMENTS,
     "carts": CARTS,
-    "calls": CALLS,
+    "primitives": PRIMITIVES,
     "refusals": REFUSALS,
     "stations": STATIONS,
+    "calls": CALLS,
+    "states": STATES,
 }
+ON_REQUEST = ("calls", "states")
+"""Tables that are recorded only when asked for, since they have a row per event."""
 
 
 @dataclass(frozen=True, slots=True)
