@@ -34,6 +34,7 @@ class Flow:
         try:
             target = self.send(None if event is self else event.value)
         except StopIteration:
+            self._resume.clear()  # the flow no longer refers to itself, so it goes without the garbage collector
             return
         if isinstance(target, float):
             self.callbacks = self._resume
@@ -52,6 +53,23 @@ class Clock(simpy.Environment):
         flow = Flow(self, steps)
         self.enter(self._now if at is None else at, flow)
         return flow
+
+    def begin(self, steps: Steps) -> Flow:
+        """Start a process and run it at once, up to its first moment or event."""
+        flow = Flow(self, steps)
+        flow.resume(flow)
+        return flow
+
+    @property
+    def events(self) -> int:
+        """Number of entries that have been put into the event heap so far."""
+        count: int = self._eid.__reduce__()[1][0]
+        return count
+
+    @property
+    def scheduled(self) -> int:
+        """Number of entries in the event heap."""
+        return len(self._queue)
 
     def enter(self, at: float, entry: Any) -> None:
         """Put an entry into the event heap; a moment in the past is a bug and refused."""

@@ -1,0 +1,424 @@
+"""Distributions as values, evaluated through their inverse: a draw is `ppf(u)` of a uniform u in (0, 1).
+
+Drawing by inversion keeps common random numbers common: the same uniform gives the same rank whatever the law. All
+evaluate arrays at once. Units are the caller's. Distributions compare by value and can be pickled.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+from scipy import optimize, special
+
+Array = npt.NDArray[Any]
+
+
+@runtime_checkable
+class Distribution(Protocol):
+    """A law of a non-negative quantity."""
+
+    def ppf(self, u: Any) -> Any:
+        """Return the values at cumulative probabilities `u`, a float or an array of any shape."""
+
+    def cdf(self, x: Any) -> Any:
+        """Return the probability of a value up to `x`, elementwise."""
+
+    @property
+    def mean(self) -> float:
+        """The mean; inf where it does not exist."""
+
+    def quantile(self, p: float) -> float:
+        """Return one quantile."""
+
+
+class _Quantile:
+    __slots__ = ()
+
+    def quantile(self, p: float) -> float:
+        """Return one quantile."""
+        return float(np.asarray(self.ppf(np.array([p])))[0])  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
+class Constant(_Quantile):
+    """Always the same value."""
+
+    value: float
+
+    def ppf(self, u: Any) -> Any:
+        """Return the value, in the shape of `u`."""
+        return np.full(np.shape(u), self.value)
+
+    def cdf(self, x: Any) -> Any:
+        """Return 0 below the value and 1 from it on."""
+        return np.where(np.asarray(x) >= self.value, 1.0, 0.0)
+
+    @property
+    def mean(self) -> float:
+        """The value."""
+        return self.value
+
+
+@dataclass(frozen=True)
+class Uniform(_Quantile):
+    """Uniform between two values."""
+
+    low: float
+    high: float
+
+    def ppf(self, u: Any) -> Any:
+        """Return low + u (high - low)."""
+        return self.low + np.asarray(u) * (self.high - self.low)
+
+    def cdf(self, x: Any) -> Any:
+        """Return the share of the interval below `x`."""
+        return np.clip((np.asarray(x) - self.low) / (self.high - self.low), 0.0, 1.0)
+
+    @property
+    def mean(self) -> float:
+        """The midpoint."""
+        return (self.low + self.high) / 2
+
+
+@dataclass(frozen=True)
+class Exponential(_Quantile):
+    """Exponential with a mean."""
+
+    mean: float
+
+    def ppf(self, u: Any) -> Any:
+        """Return -mean ln(1 - u)."""
+        return -self.mean * np.log1p(-np.asarray(u))
+
+    def cdf(self, x: Any) -> Any:
+        """Return 1 - exp(-x / mean)."""
+        return -np.expm1(-np.maximum(np.asarray(x), 0.0) / self.mean)
+
+
+@dataclass(frozen=True)
+class Lognormal(_Quantile):
+    """Lognormal with a median and the standard deviation sigma of the logarithm."""
+
+    median: float
+    sigma: float
+
+    def ppf(self, u: Any) -> Any:
+        """Return median exp(sigma z) for the normal quantile z of `u`."""
+        return self.median * np.exp(self.sigma * special.ndtri(np.asarray(u)))
+
+    def cdf(self, x: Any) -> Any:
+        """Return the normal distribution of ln(x / median) / sigma."""
+        with np.errstate(divide="ignore"):
+            return special.ndtr(np.log(np.maximum(np.asarray(x), 0.0) / self.median) / self.sigma)
+
+    @property
+    def mean(self) -> float:
+        """median exp(sigma^2 / 2)."""
+        return float(self.median * np.exp(self.sigma**2 / 2))
+
+
+@dataclass(frozen=True)
+class Gamma(_Quantile):
+    """Gamma with a shape and a scale."""
+
+    shape: float
+    scale: float
+
+    def ppf(self, u: Any) -> Any:
+        """Invert the regularised incomplete gamma function."""
+        return self.scale * special.gammaincinv(self.shape, np.asarray(u))
+
+    def cdf(self, x: Any) -> Any:
+        """Return the regularised incomplete gamma function."""
+        return special.gammainc(self.shape, np.maximum(np.asarray(x), 0.0) / self.scale)
+
+    @property
+    def mean(self) -> float:
+        """The product of shape and scale."""
+        return self.shape * self.scale
+
+
+@dataclass(frozen=True)
+class Weibull(_Quantile):
+    """Weibull with a shape and a scale."""
+
+    shape: float
+    scale: float
+
+    def ppf(self, u: Any) -> Any:
+        """Return scale (-ln(1 - u))^(1 / shape)."""
+        return self.scale * (-np.log1p(-np.asarray(u))) ** (1 / self.shape)
+
+    def cdf(self, x: Any) -> Any:
+        """Return 1 - exp(-(x / scale)^shape)."""
+        return -np.expm1(-((np.maximum(np.asarray(x), 0.0) / self.scale) ** self.shape))
+
+    @property
+    def mean(self) -> float:
+        """Scale times the gamma function of 1 + 1 / shape."""
+        return float(self.scale * special.gamma(1 + 1 / self.shape))
+
+
+@dataclass(frozen=True)
+class Pareto(_Quantile):
+    """Pareto with a shape and a minimum: heavy-tailed, without a mean when the shape is 1 or less."""
+
+    shape: float
+    minimum: float
+
+    def ppf(self, u: Any) -> Any:
+        """Return minimum (1 - u)^(-1 / shape)."""
+        return self.minimum * (1 - np.asarray(u)) ** (-1 / self.shape)
+
+    def cdf(self, x: Any) -> Any:
+        """Return 1 - (minimum / x)^shape above the minimum."""
+        x = np.maximum(np.asarray(x, dtype=float), self.minimum)
+        return 1 - (self.minimum / x) ** self.shape
+
+    @property
+    def mean(self) -> float:
+        """shape minimum / (shape - 1), or inf."""
+        return self.shape * self.minimum / (self.shape - 1) if self.shape > 1 else float("inf")
+
+
+@dataclass(frozen=True)
+class Empirical(_Quantile):
+    """Values that were measured, each as likely as the others."""
+
+    values: tuple[float, ...]
+
+    @cached_property
+    def _sorted(self) -> Array:
+        return np.sort(np.asarray(self.values, dtype=float))
+
+    def ppf(self, u: Any) -> Any:
+        """Invert the empirical distribution function."""
+        ordered = self._sorted
+        return ordered[np.clip(np.ceil(np.asarray(u) * len(ordered)).astype(int) - 1, 0, len(ordered) - 1)]
+
+    def cdf(self, x: Any) -> Any:
+        """Return the share of values up to `x`."""
+        return np.searchsorted(self._sorted, np.asarray(x), side="right") / len(self.values)
+
+    @property
+    def mean(self) -> float:
+        """The mean of the values."""
+        return float(np.mean(self._sorted))
+
+
+@dataclass(frozen=True)
+class Quantiles(_Quantile):
+    """A table of quantiles, from p = 0 to p = 1, linear in between."""
+
+    probabilities: tuple[float, ...]
+    values: tuple[float, ...]
+
+    def ppf(self, u: Any) -> Any:
+        """Interpolate the table."""
+        return np.interp(np.asarray(u), self.probabilities, self.values)
+
+    def cdf(self, x: Any) -> Any:
+        """Interpolate the table the other way; where it is flat, take the largest probability."""
+        x = np.asarray(x, dtype=float)
+        p, v = np.array(self.probabilities), np.array(self.values)
+        at = np.clip(np.searchsorted(v, x, side="right"), 1, len(v) - 1)
+        rise = v[at] - v[at - 1]
+        share = np.divide(x - v[at - 1], rise, out=np.ones(np.shape(x)), where=rise > 0)
+        return np.where(x < v[0], 0.0, p[at - 1] + np.clip(share, 0.0, 1.0) * (p[at] - p[at - 1]))
+
+    @property
+    def mean(self) -> float:
+        """The area under the table."""
+        values, p = np.array(self.values), np.array(self.probabilities)
+        return float(np.sum(np.diff(p) * (values[1:] + values[:-1]) / 2))
+
+
+@dataclass(frozen=True)
+class Scipy(_Quantile):
+    """Any continuous distribution of `scipy.stats`, by name."""
+
+    name: str
+    shapes: tuple[float, ...] = ()
+    loc: float = 0.0
+    scale: float = 1.0
+
+    @cached_property
+    def _frozen(self) -> Any:
+        from scipy import stats  # noqa: PLC0415 - slow to import, and rarely needed
+
+        return getattr(stats, self.name)(*self.shapes, loc=self.loc, scale=self.scale)
+
+    def ppf(self, u: Any) -> Any:
+        """Return scipy's `ppf`."""
+        return self._frozen.ppf(np.asarray(u))
+
+    def cdf(self, x: Any) -> Any:
+        """Return scipy's `cdf`."""
+        return self._frozen.cdf(np.asarray(x))
+
+    @property
+    def mean(self) -> float:
+        """Return scipy's mean."""
+        return float(self._frozen.mean())
+
+
+@dataclass(frozen=True)
+class Shifted(_Quantile):
+    """Another distribution, moved by a constant."""
+
+    of: Distribution
+    by: float
+
+    def ppf(self, u: Any) -> Any:
+        """Return the other's values, moved."""
+        return self.of.ppf(u) + self.by
+
+    def cdf(self, x: Any) -> Any:
+        """Return the other's probabilities, moved."""
+        return self.of.cdf(np.asarray(x) - self.by)
+
+    @property
+    def mean(self) -> float:
+        """The other's mean, moved."""
+        return self.of.mean + self.by
+
+
+_GRID: Array = (np.arange(20000) + 0.5) / 20000
+
+
+@dataclass(frozen=True)
+class Truncated(_Quantile):
+    """Another distribution, given that the value is between two limits."""
+
+    of: Distribution
+    low: float = 0.0
+    high: float = float("inf")
+
+    @cached_property
+    def _ends(self) -> tuple[float, float]:
+        below = float(np.asarray(self.of.cdf(np.array([np.nextafter(self.low, -np.inf)])))[0])
+        above = float(np.asarray(self.of.cdf(np.array([self.high])))[0])
+        if above <= below:
+            raise ValueError("no probability lies between the limits")
+        return below, above
+
+    def ppf(self, u: Any) -> Any:
+        """Return the other's values at the probabilities between the limits."""
+        below, above = self._ends
+        return np.clip(self.of.ppf(below + np.asarray(u) * (above - below)), self.low, self.high)
+
+    def cdf(self, x: Any) -> Any:
+        """Return the other's probabilities, rescaled."""
+        below, above = self._ends
+        return np.clip((self.of.cdf(np.minimum(x, self.high)) - below) / (above - below), 0.0, 1.0)
+
+    @cached_property
+    def mean(self) -> float:  # type: ignore[override]
+        """The mean, by the midpoint rule over 20,000 quantiles."""
+        return float(np.mean(self.ppf(_GRID)))
+
+
+@dataclass(frozen=True)
+class Mixture(_Quantile):
+    """One of several distributions, chosen with given weights."""
+
+    weights: tuple[float, ...]
+    parts: tuple[Distribution, ...]
+
+    def cdf(self, x: Any) -> Any:
+        """Return the weighted sum of the parts' probabilities."""
+        total = sum(self.weights)
+        return sum(w / total * np.asarray(part.cdf(x)) for w, part in zip(self.weights, self.parts, strict=True))
+
+    def ppf(self, u: Any) -> Any:
+        """Invert the mixture by bisection, to the last bit, so that ranks are kept."""
+        u = np.asarray(u, dtype=float)
+        ends = np.array([np.asarray(part.ppf(u)) for part in self.parts])
+        low, high = ends.min(axis=0), ends.max(axis=0)
+        for _ in range(100):
+            middle = (low + high) / 2
+            if np.all((middle == low) | (middle == high)):
+                break
+            reached = self.cdf(middle) >= u
+            high, low = np.where(reached, middle, high), np.where(reached, low, middle)
+        return high
+
+    @property
+    def mean(self) -> float:
+        """The weighted mean of the parts' means."""
+        total = sum(self.weights)
+        return sum(w / total * part.mean for w, part in zip(self.weights, self.parts, strict=True))
+
+
+def from_percentiles(kind: str, points: Mapping[float, float]) -> Distribution:
+    """Return the distribution of a kind that has given values at given probabilities (0 < p < 1).
+
+    One point fixes a constant or an exponential, two fix a uniform, lognormal, gamma, weibull or pareto. Raises
+    `ValueError`, with what to write instead, when there are too few or too many, or when they are out of order.
+    """
+    needed = {"constant": 1, "exponential": 1, "uniform": 2, "lognormal": 2, "gamma": 2, "weibull": 2, "pareto": 2}
+    if kind not in needed:
+        raise ValueError(f"{kind} cannot be given by percentiles; write {', '.join(needed)} or its parameters")
+    ordered = sorted(points.items())
+    if len(ordered) != needed[kind]:
+        raise ValueError(f"{kind} is fixed by {needed[kind]} percentile(s), not {len(ordered)}; write that many")
+    for p, value in ordered:
+        if not 0 < p < 1:
+            raise ValueError(f"p{p * 100:g} is not between p0 and p100; write for example p50")
+        if value <= 0:
+            raise ValueError(f"the value at p{p * 100:g} is not positive; write more than zero")
+    (p1, low), (p2, high) = ordered[0], ordered[-1]
+    if len(ordered) == 2 and low >= high:
+        raise ValueError(f"percentiles are out of order: p{p1 * 100:g} is not below p{p2 * 100:g}; write rising values")
+    return _FITS[kind](p1, low, p2, high)
+
+
+def _lognormal(p1: float, low: float, p2: float, high: float) -> Distribution:
+    z1, z2 = float(special.ndtri(p1)), float(special.ndtri(p2))
+    sigma = math.log(high / low) / (z2 - z1)
+    return Lognormal(low * math.exp(-sigma * z1), sigma)
+
+
+def _weibull(p1: float, low: float, p2: float, high: float) -> Distribution:
+    shape = math.log(math.log1p(-p2) / math.log1p(-p1)) / math.log(high / low)
+    return Weibull(shape, low / (-math.log1p(-p1)) ** (1 / shape))
+
+
+def _pareto(p1: float, low: float, p2: float, high: float) -> Distribution:
+    shape = math.log((1 - p1) / (1 - p2)) / math.log(high / low)
+    return Pareto(shape, low * (1 - p1) ** (1 / shape))
+
+
+def _uniform(p1: float, low: float, p2: float, high: float) -> Distribution:
+    slope = (high - low) / (p2 - p1)
+    if low - p1 * slope < 0:
+        raise ValueError("a uniform distribution through these percentiles has negative values; raise the lower one")
+    return Uniform(low - p1 * slope, low + (1 - p1) * slope)
+
+
+def _gamma(p1: float, low: float, p2: float, high: float) -> Distribution:
+    def excess(log_shape: float) -> float:
+        shape = math.exp(log_shape)
+        first, second = special.gammaincinv(shape, p1), special.gammaincinv(shape, p2)
+        return float(np.log(second / first) - math.log(high / low)) if first > 0 else math.inf
+
+    try:
+        shape = math.exp(optimize.brentq(excess, math.log(5e-2), math.log(1e6)))
+    except ValueError:
+        raise ValueError("no gamma distribution has these percentiles; write lognormal or weibull instead") from None
+    return Gamma(shape, low / float(special.gammaincinv(shape, p1)))
+
+
+_FITS: Mapping[str, Callable[[float, float, float, float], Distribution]] = {
+    "constant": lambda p1, low, p2, high: Constant(low),
+    "exponential": lambda p1, low, p2, high: Exponential(-low / math.log1p(-p1)),
+    "uniform": _uniform,
+    "lognormal": _lognormal,
+    "gamma": _gamma,
+    "weibull": _weibull,
+    "pareto": _pareto,
+}

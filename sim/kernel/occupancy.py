@@ -1,0 +1,132 @@
+"""Exact integrals over time bins of how many calls are in service and how many wait.
+
+A call adds a step up where it begins to wait or to be served and a step down where that ends. What is kept per bin is
+the number of steps and the area that they cover until the bin's end, so the integrals are exact and no call is kept.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+_TOGETHER = 16384
+
+
+class _Level:
+    """A step function of time, integrated over bins."""
+
+    def __init__(self, bin_s: float) -> None:
+        self.bin_s = bin_s
+        self.steps = np.zeros(0)
+        self.area = np.zeros(0)
+
+    def add(self, at: Array, height: float) -> None:
+        """Step up by `height` at each of the moments `at`."""
+        if not len(at):
+            return
+        bins = (at / self.bin_s).astype(np.int64)
+        size = max(len(self.steps), int(bins.max()) + 1)
+        rest = (bins + 1) * self.bin_s - at
+        self.steps = _padded(self.steps, size) + height * np.bincount(bins, minlength=size)
+        self.area = _padded(self.area, size) + height * np.bincount(bins, weights=rest, minlength=size)
+
+    def before(self, bins: int) -> Array:
+        """Return the level at the start of each bin."""
+        return np.concatenate([[0.0], np.cumsum(_padded(self.steps, bins))])[:bins]
+
+    def integral(self, bins: int) -> Array:
+        """Return the area under the function in each bin."""
+        return _padded(self.area, bins)[:bins] + self.before(bins) * self.bin_s
+
+
+def _padded(values: Array, size: int) -> Array:
+    return values if len(values) >= size else np.concatenate([values, np.zeros(size - len(values))])
+
+
+class Occupancy:
+    """Calls of one station or pool, or of several that are reported as one."""
+
+    def __init__(self, bin_s: float) -> None:
+        self.bin_s = bin_s
+        self._asked: list[float] = []
+        self._from: list[float] = []
+        self._until: list[float] = []
+        self._waits_from: list[float] = []
+        self._waits_until: list[float] = []
+        self._arrivals = _Level(bin_s)
+        self._busy = _Level(bin_s)
+        self._waiting = _Level(bin_s)
+        self._refused: dict[int, int] = {}
+        self._longest: dict[int, int] = {}
+        self._capacity: _Level | None = _Level(bin_s)
+
+    def serve(self, asked: float, start: float, end: float) -> None:
+        """Note a call that asked, was served from `start`, and ended."""
+        self._asked.append(asked)
+        self._from.append(start)
+        self._until.append(end)
+        if start > asked:
+            self._waits_from.append(asked)
+            self._waits_until.append(start)
+        if len(self._asked) >= _TOGETHER:
+            self._integrate()
+
+    def gave_up(self, asked: float, until: float) -> None:
+        """Note a call that waited in vain."""
+        self._waits_from.append(asked)
+        self._waits_until.append(until)
+        self._asked.append(asked)
+        self.refuse(until)
+
+    def refuse(self, now: float) -> None:
+        """Note a call that was refused."""
+        at = int(now / self.bin_s)
+        self._refused[at] = self._refused.get(at, 0) + 1
+
+    def queue(self, now: float, length: int) -> None:
+        """Note the length of the queue after somebody joined it."""
+        at = int(now / self.bin_s)
+        if length > self._longest.get(at, 0):
+            self._longest[at] = length
+
+    def capacity(self, at: float, change: int | None) -> None:
+        """Note workers that come or go; None for an unlimited number."""
+        if change is None:
+            self._capacity = None
+        elif self._capacity is not None:
+            self._capacity.add(np.array([at]), change)
+
+    def _integrate(self) -> None:
+        for level, begins, ends in (
+            (self._busy, self._from, self._until),
+            (self._waiting, self._waits_from, self._waits_until),
+        ):
+            level.add(np.array(begins), 1.0)
+            level.add(np.array(ends), -1.0)
+            begins.clear()
+            ends.clear()
+        self._arrivals.add(np.array(self._asked), 1.0)
+        self._asked.clear()
+
+    def table(self, until_s: float) -> dict[str, Array]:
+        """Return one value per bin up to a moment; names and meanings as in the records of stations."""
+        self._integrate()
+        bins = max(1, int(np.ceil(until_s / self.bin_s)))
+        refused, longest = np.zeros(bins, dtype=np.int64), np.rint(self._waiting.before(bins)).astype(np.int64)
+        for at, count in self._refused.items():
+            if at < bins:
+                refused[at] += count
+        for at, length in self._longest.items():
+            if at < bins:
+                longest[at] = max(longest[at], length)
+        arrived = np.rint(_padded(self._arrivals.steps, bins)[:bins]).astype(np.int64)
+        return {
+            "bin_start_s": np.arange(bins) * self.bin_s,
+            "arrivals": arrived,
+            "refused": refused,
+            "busy_s": self._busy.integral(bins),
+            "waiting_s": self._waiting.integral(bins),
+            "queue_max": longest,
+            "capacity_s": np.full(bins, np.nan) if self._capacity is None else self._capacity.integral(bins),
+        }

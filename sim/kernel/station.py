@@ -1,0 +1,132 @@
+"""A station: a FIFO queue in front of workers, solved when a call arrives.
+
+The service time is known on arrival and capacity is known in advance, so start and end of the call are known at once
+and waiting costs no event. Exact for FIFO provided that calls arrive in order of time. Workers come and go by a
+schedule: a busy one leaves when its call ends. No call starts in an outage; calls in service when it begins are
+finished, or killed if its policy says so.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from heapq import heapify, heappop, heappush, heapreplace
+
+from sim.kernel.incidents import Timeline, Window
+from sim.kernel.occupancy import Occupancy
+
+
+class Station:
+    """Workers with one FIFO queue.
+
+    `workers` None means unlimited. `queue_limit` counts admitted calls that have not started. `schedule` lists
+    (moment, workers from then on). `outages` lists (window, whether it kills calls in service). Stations that share
+    an `occupancy` are reported as one.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        workers: int | None,
+        *,
+        queue_limit: int | None = None,
+        schedule: Sequence[tuple[float, int]] = (),
+        outages: Sequence[tuple[Window, bool]] = (),
+        bin_s: float = 60.0,
+        occupancy: Occupancy | None = None,
+    ) -> None:
+        self.name = name
+        self.queue_limit = queue_limit
+        self.occupancy = Occupancy(bin_s) if occupancy is None else occupancy
+        self._waiting: deque[float] = deque()
+        self._free: list[float] = [0.0] * (workers or 0)
+        self._changes = deque(sorted(schedule))
+        self._workers = workers or 0
+        self._down = Timeline([window for window, _ in outages])
+        self._kills = Timeline([window for window, kills in outages if kills])
+        limited = workers is not None or bool(schedule)
+        self._note_capacity(workers if limited else None)
+        self.submit: Callable[[float, float], tuple[float, float, bool] | None]
+        """Take a call that arrives now and needs so many seconds of a worker; return when its service starts and
+        ends and whether an outage killed it, or None when the call is refused."""
+        self._unlimited = not limited
+        if outages or schedule:
+            self.submit = self._planned
+        else:
+            self.submit = self._plain if limited else self._at_once
+
+    def _note_capacity(self, workers: int | None) -> None:
+        self.occupancy.capacity(0.0, workers)
+        level = workers or 0
+        for at, count in self._changes:
+            self.occupancy.capacity(at, count - level)
+            level = count
+
+    def _at_once(self, now: float, service_s: float) -> tuple[float, float, bool]:
+        end = now + service_s
+        self.occupancy.serve(now, now, end)
+        return now, end, False
+
+    def _plain(self, now: float, service_s: float) -> tuple[float, float, bool] | None:
+        free = self._free
+        if free and free[0] <= now:
+            end = now + service_s
+            heapreplace(free, end)
+            self.occupancy.serve(now, now, end)
+            return now, end, False
+        if not free or self._queue_is_full(now):
+            self.occupancy.refuse(now)
+            return None
+        start = free[0]
+        end = start + service_s
+        heapreplace(free, end)
+        self._enqueue(now, start)
+        self.occupancy.serve(now, start, end)
+        return start, end, False
+
+    def _planned(self, now: float, service_s: float) -> tuple[float, float, bool] | None:
+        start = self._start(now)
+        if start == float("inf") or (start > now and self._queue_is_full(now)):
+            self.occupancy.refuse(now)
+            return None
+        end, killed = start + service_s, False
+        stops = self._kills.next_start(start)
+        if end > stops:
+            end, killed = stops, True
+        if not self._unlimited:
+            heapreplace(self._free, end)
+        if start > now:
+            self._enqueue(now, start)
+        self.occupancy.serve(now, start, end)
+        return start, end, killed
+
+    def _start(self, now: float) -> float:
+        """Return when a worker is free for a call that arrives now, having applied all changes up to then."""
+        while True:
+            start = now if self._unlimited else max(now, self._free[0]) if self._free else float("inf")
+            start = self._down.covering_end(start)
+            if not self._changes or self._changes[0][0] > start:
+                return start
+            self._change(*self._changes.popleft())
+
+    def _change(self, at: float, workers: int) -> None:
+        for _ in range(self._workers, workers):
+            heappush(self._free, at)
+        for _ in range(workers, self._workers):
+            heappop(self._free)
+        heapify(self._free)
+        self._workers = workers
+
+    def _queue_is_full(self, now: float) -> bool:
+        if self.queue_limit is None:
+            return False
+        self._leave(now)
+        return len(self._waiting) >= self.queue_limit
+
+    def _leave(self, now: float) -> None:
+        waiting = self._waiting
+        while waiting and waiting[0] <= now:
+            waiting.popleft()
+
+    def _enqueue(self, now: float, start: float) -> None:
+        self._leave(now)
+        self._waiting.append(start)
+        self.occupancy.queue(now, len(self._waiting))
