@@ -117,7 +117,7 @@ class Lognormal(_Quantile):
 
     @property
     def mean(self) -> float:
-        """median exp(sigma^2 / 2)."""
+        """Median exp(sigma^2 / 2)."""
         return float(self.median * np.exp(self.sigma**2 / 2))
 
 
@@ -181,7 +181,7 @@ class Pareto(_Quantile):
 
     @property
     def mean(self) -> float:
-        """shape minimum / (shape - 1), or inf."""
+        """Shape minimum / (shape - 1), or inf."""
         return self.shape * self.minimum / (self.shape - 1) if self.shape > 1 else float("inf")
 
 

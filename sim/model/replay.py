@@ -15,7 +15,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from sim.kernel.clock import Clock, Steps
-from sim.model.node import Answered, Node
+from sim.kernel.station import Station
+from sim.model.node import Answered, Asking, Node
 from sim.protocol.ledger import Closing, Ledger, Payment, Position, Recipient
 from sim.protocol.messages import Activate, Answer, Close, Outcome, Reply, SendOutcome
 from sim.protocol.settings import OBSERVED, ProtocolSettings
@@ -167,18 +168,21 @@ class _Script:
             return Answered(Answer.TIMEOUT, self.clock.now + timeout_s)
         return Answered(answer, self.clock.now + delay_s)
 
-    def pa_get_payment(self, request: Activate) -> Answered:
+    def pa_get_payment(self, request: Activate, leaves: float) -> Asking:
+        yield from ()
         return self._after(self.ec_answer, 0.0, self.ledger.settings.ec_timeout_s)
 
-    def psp_notify_payment(self, closing: Closing) -> Answered:
+    def psp_notify_payment(self, closing: Closing, leaves: float) -> Asking:
+        yield from ()
         return self._after(self.psp_answer, self.psp_delay_s, self.ledger.settings.psp_timeout_s)
 
-    def pa_send_rt(self, recipient: Recipient) -> Answered:
+    def pa_send_rt(self, recipient: Recipient, leaves: float) -> Asking:
+        yield from ()
         queue = self.receipts.get(str(recipient.ec))
         answer = queue.popleft() if queue else Answer.OK
         return self._after(answer, 0.0, self.ledger.settings.receipt_timeout_s)
 
-    def send_payment_result(self, closing: Closing, outcome: Outcome) -> None:
+    def send_payment_result(self, closing: Closing, outcome: Outcome, leaves: float) -> None:
         """Checkout is not part of a replay."""
 
 
@@ -190,7 +194,7 @@ class Replay:
         self.clock = Clock()
         self.ledger = Ledger(_overridden(SETTINGS, case.settings), self._watch)
         self.script = _Script(self.clock, self.ledger)
-        self.node = Node(self.clock, self.ledger, self.script)
+        self.node = Node(self.clock, self.ledger, self.script, Station("node", None))
         self.labels: dict[str, int] = {}
         self.histories: dict[object, list[str]] = {}
         self.payments: list[Payment] = []
@@ -220,20 +224,23 @@ class Replay:
         match step:
             case ActivateStep():
                 self.script.ec_answer = step.ec_answer
-                reply = yield from self.node.activate(_activation(step))
-                if reply.token is not None:
+                reply, _ = yield from self.node.activate(_activation(step))
+                if reply is not None and reply.token is not None:
                     self.labels[step.token] = reply.token
             case CloseStep():
                 self.script.psp_answer, self.script.psp_delay_s = step.psp_answer, step.psp_delay_s
-                reply = self.node.close(
+                (reply, _), closing = yield from self.node.close(
                     Close(self._tokens(step.tokens), step.outcome, _cents(step.fee_eur), None, step.channel_version)
                 )
+                if closing is not None:
+                    self.clock.start(self.node.notify(closing, self.clock.now))
             case OutcomeStep():
                 fee = None if step.fee_eur is None else _cents(step.fee_eur)
                 request = SendOutcome(
                     self._tokens(step.tokens), step.outcome, fee, None, step.idempotency_key, _frozen(step.body)
                 )
-                reply = yield from self.node.outcome(request)
+                (reply, _), recipients = yield from self.node.outcome(request)
+                self.clock.start(self.node.send_receipts(recipients, self.clock.now))
             case NextReceiptStep():
                 self.script.receipts.setdefault(step.ec, deque()).append(step.answer)
             case JobStep(name="mod3CancelV2"):

@@ -6,7 +6,7 @@ notifies the PSP and sends the receipts that it names, and comes back with the a
 the rules (R1-R16 of `docs/protocol.md`) that it is responsible for.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 
 from sim.protocol.faults import Fault
@@ -131,9 +131,14 @@ class Ledger:
         position.activating = True
         return position
 
-    def ec_answered(self, position: Position, request: Activate, answer: Answer, now: float) -> Reply:
-        """Issue a token if the EC said OK (R1); otherwise refuse, and leave the position payable (R2)."""
+    def ec_answered(self, position: Position, request: Activate, answer: Answer | None, now: float) -> Reply:
+        """Issue a token if the EC said OK (R1); otherwise refuse, and leave the position payable (R2).
+
+        `None` means that the Node had no free connection to the EC.
+        """
         position.activating = False
+        if answer is None:
+            return _ko(Fault.PPT_SUPERAMENTOSOGLIA)
         if answer is not Answer.OK:
             return self._remember(request, _ko(_EC_FAULTS[answer]), now)
         validity = self.settings.token_validity_s if request.validity_s is None else request.validity_s
@@ -202,12 +207,13 @@ class Ledger:
 
     # --- outcome ------------------------------------------------------------------------------------------------
 
-    def in_flight(self, request: SendOutcome) -> bool:
-        """Whether the outcome has to wait for the result of its own notification (R16)."""
-        return any(
-            (p := self.payments.get(t)) is not None and p.closing is not None and p.closing.in_flight
-            for t in request.tokens
-        )
+    def in_flight(self, request: SendOutcome) -> Closing | None:
+        """Return the closing whose notification's result the outcome has to wait for, if any (R16)."""
+        for token in request.tokens:
+            payment = self.payments.get(token)
+            if payment is not None and payment.closing is not None and payment.closing.in_flight:
+                return payment.closing
+        return None
 
     def outcome(self, request: SendOutcome, now: float) -> tuple[Reply, list[Recipient]]:
         """Take or refuse an outcome; the recipients returned are to be sent a receipt (R8-R11, R13, R14).
@@ -316,6 +322,17 @@ class Ledger:
             self._send(recipient, now)
         return again
 
+    # --- memory -------------------------------------------------------------------------------------------------
+
+    def forget(self, requests: Iterable[Activate | SendOutcome], tokens: Iterable[Hashable]) -> None:
+        """Drop all memory of requests and tokens that nobody will name again, and of the notices activated."""
+        for request in requests:
+            self._remembered.pop(request.idempotency_key, None)
+            if isinstance(request, Activate):
+                self.positions.pop(request.notice, None)
+        for token in tokens:
+            self.payments.pop(token, None)
+
     # --- expiry -------------------------------------------------------------------------------------------------
 
     def mod3_cancel_v2(self, now: float) -> tuple[list[Payment], list[Closing]]:
@@ -325,13 +342,24 @@ class Ledger:
         cart go together or not at all.
         """
         unclosed = [p for p in self.open.values() if p.deadline <= now and p.status is _P.PAYING]
-        expirable = PAYABLE if self.settings.accepted_expires else frozenset({_P.PAYMENT_UNKNOWN})
-        closed = [c for c in self.closings if c.deadline <= now and all(p.status in expirable for p in c.payments)]
+        closed = [c for c in self.closings if c.deadline <= now and self._expires(c)]
         self._cancel(unclosed, now)
         for closing in closed:
             del self.closings[closing]
             self._cancel(closing.payments, now)
         return unclosed, closed
+
+    def _expires(self, closing: Closing) -> bool:
+        expirable = PAYABLE if self.settings.accepted_expires else frozenset({_P.PAYMENT_UNKNOWN})
+        return all(p.status in expirable for p in closing.payments)
+
+    def awaits_jobs(self) -> bool:
+        """Whether a job, run late enough, would still change anything."""
+        return bool(
+            self.open
+            or any(self._expires(c) for c in self.closings)
+            or any(r.sends <= self.settings.receipt_max_retries for r in self.pending)
+        )
 
     def _cancel(self, payments: "list[Payment] | tuple[Payment, ...]", now: float) -> None:
         for payment in payments:

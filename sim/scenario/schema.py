@@ -1,24 +1,47 @@
 """What a scenario file may say: one frozen class per section, defaults from the platform's public figures.
 
-A field's unit is its type: `Seconds`, `PerSecond`, `Share`, `Cents`, `Delay` (a distribution of seconds). Defaults
+A field's unit is its type: `Seconds`, `PerSecond`, `Share`, `Delay` (a distribution of seconds). Defaults
 that come from a source name it; defaults that nobody publishes say *assumed*. Sources are listed in `docs/model.md`.
 Rules that need more than one section (shares that sum, names that exist) are checked at the bottom, by `Scenario`.
 """
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from sim.kernel.distributions import Constant, Distribution, Exponential, Lognormal
-from sim.scenario.distributions import delay_s, euros
-from sim.scenario.units import duration_s, money_cents, rate_per_s, share
+from sim.scenario.distributions import delay_s, describe, euros
+from sim.scenario.units import duration_s, rate_per_s, share
 
-Seconds = Annotated[float, BeforeValidator(duration_s)]
-PerSecond = Annotated[float, BeforeValidator(rate_per_s)]
-Share = Annotated[float, BeforeValidator(share)]
-Cents = Annotated[int, BeforeValidator(money_cents)]
-Delay = Annotated[Distribution, BeforeValidator(delay_s)]
-Euros = Annotated[Distribution, BeforeValidator(euros)]
+_QUANTITY = {"type": ["string", "number"]}
+_LAW = {"anyOf": [_QUANTITY, {"type": "object", "description": "a law, by parameters or percentiles"}]}
+Seconds = Annotated[
+    float,
+    BeforeValidator(duration_s),
+    PlainSerializer(lambda s: f"{s!r} s", when_used="json"),
+    WithJsonSchema({**_QUANTITY, "description": "a duration, such as 250 ms or 15 min"}),
+]
+PerSecond = Annotated[
+    float,
+    BeforeValidator(rate_per_s),
+    PlainSerializer(lambda r: f"{r!r}/s", when_used="json"),
+    WithJsonSchema({**_QUANTITY, "description": "a rate, such as 120/s"}),
+]
+Share = Annotated[
+    float, BeforeValidator(share), WithJsonSchema({**_QUANTITY, "description": "a share, such as 98% or 0.98"})
+]
+Delay = Annotated[
+    Distribution,
+    BeforeValidator(delay_s),
+    PlainSerializer(lambda d: describe(d, "s"), when_used="json"),
+    WithJsonSchema(_LAW),
+]
+Euros = Annotated[
+    Distribution,
+    BeforeValidator(euros),
+    PlainSerializer(lambda d: describe(d, "EUR"), when_used="json"),
+    WithJsonSchema(_LAW),
+]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 Workers = Annotated[int, Field(ge=0, le=1_000_000)]
 
@@ -158,6 +181,9 @@ class Checkout(Section):
     authorisation: Authorisation = Authorisation()
     close: CloseCall = CloseCall()
     refund: Refund = Refund()
+    redirect_wait: Seconds = Field(
+        default=30.0, description="how long the page waits for the result before the browser goes back (assumed)"
+    )
     result_wait: Seconds = Field(default=3900.0, description="ECD SEND_PAYMENT_RESULT_TIMEOUT_SECONDS")
     when_close_unanswered: Literal["reverse", "manual_check"] | None = Field(
         default=None, description="by preset: reverse after the token's end (text), manual check (observed)"

@@ -66,6 +66,14 @@ def money_cents(value: Any) -> int:
     return cents
 
 
+def amount_cents(value: Any) -> float:
+    """Read an amount of euros in cents, where fractions of a cent make sense, as in a median."""
+    number, unit = _split(value, "12.50 EUR")
+    if unit != "EUR":
+        raise ValueError(f"{value!r} is not an amount; write for example {number:g} EUR")
+    return number * 100
+
+
 def size_bytes(value: Any) -> int:
     """Read a size in bytes."""
     number, unit = _split(value, "5 MB")

@@ -1,0 +1,262 @@
+"""Assembly: from a scenario to actors that are wired together and ready to run."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.kernel.clock import Clock
+from sim.kernel.incidents import Factor, Timeline, Window, calendar, renewals
+from sim.kernel.pool import Pool
+from sim.kernel.station import Station
+from sim.kernel.streams import Streams
+from sim.model.arrivals import end_of_arrivals_s
+from sim.model.callee import Address, Callee, Caller, Trouble
+from sim.model.checkout import Checkout
+from sim.model.ec import Ecs
+from sim.model.ends import thresholds
+from sim.model.jobs import Carts, Jobs
+from sim.model.node import Node
+from sim.model.plan import SENDS, Plan
+from sim.model.psp import Psps
+from sim.model.recorder import Recorder
+from sim.protocol.ledger import Closing, Ledger, Recipient
+from sim.protocol.messages import Activate, Outcome
+from sim.protocol.settings import PRESETS, ProtocolSettings
+from sim.records import STATIONS
+from sim.scenario.schema import Incident, PoolSection, Scenario, Servers
+
+Array = npt.NDArray[Any]
+
+
+def settings_of(scenario: Scenario) -> ProtocolSettings:
+    """Return the protocol settings of a scenario: its preset, with what the scenario overrides."""
+    section = scenario.protocol
+    given: dict[str, Any] = {
+        "token_validity_s": section.token_validity,
+        "unreachable_is_final": section.unreachable_is_final,
+        "accepted_expires": section.accepted_expires,
+        "psp_timeout_s": section.psp_timeout,
+        "ec_timeout_s": section.ec_timeout,
+        "receipt_timeout_s": section.receipt_timeout,
+        "idempotency": section.idempotency,
+        "idempotency_validity_s": section.idempotency_validity,
+        "receipt_max_retries": section.receipt_max_retries,
+    }
+    changes = {name: value for name, value in given.items() if value is not None}
+    if section.token_extension is not None:
+        extension = section.token_extension
+        changes["token_extension_s"] = None if isinstance(extension, str) else extension
+    return replace(PRESETS[section.preset], **changes)
+
+
+class _Incidents:
+    """The incidents of a scenario, drawn for one replication."""
+
+    def __init__(self, scenario: Scenario, streams: Streams) -> None:
+        self.drawn = [
+            (incident, self._windows(index, incident, end_of_arrivals_s(scenario), streams))
+            for index, incident in enumerate(scenario.incidents)
+        ]
+
+    @staticmethod
+    def _windows(index: int, incident: Incident, horizon_s: float, streams: Streams) -> tuple[Window, ...]:
+        if incident.mtbf is not None and incident.mttr is not None:
+            return renewals(streams, f"incident.{index}", incident.mtbf, incident.mttr, horizon_s)
+        return calendar(incident.at or 0.0, incident.duration or 0.0)
+
+    def outages(self, target: str) -> tuple[tuple[Window, bool], ...]:
+        """Return when a target's workers stop, and whether calls in service are killed by it."""
+        return tuple(
+            (window, incident.in_service == "kill")
+            for incident, windows in self.drawn
+            if incident.target == target and incident.effect == "outage" and incident.primitive is None
+            for window in windows
+        )
+
+    def troubles(self, target: str) -> tuple[Trouble, ...]:
+        """Return what strikes the calls to a target."""
+        return tuple(
+            Trouble(
+                incident.effect,
+                incident.primitive or "",
+                Timeline(windows),
+                Factor([(window, incident.factor) for window in windows]) if incident.effect == "slowdown" else None,
+                incident.share,
+                tuple(thresholds(incident.ends).tolist()),
+            )
+            for incident, windows in self.drawn
+            if incident.target == target
+        )
+
+
+@dataclass(slots=True)
+class World:
+    """One replication, assembled."""
+
+    clock: Clock
+    plan: Plan
+    checkout: Checkout
+    carts: Carts
+    jobs: Jobs
+    recorder: Recorder
+    stations: "Stations"
+    names: dict[str, tuple[str, ...]]
+
+
+class Stations:
+    """Every station and pool of the world, by the name under which it is reported."""
+
+    def __init__(self) -> None:
+        self.by_name: dict[str, list[Station | Pool]] = {}
+
+    def add(self, name: str, station: Station | Pool) -> None:
+        """Register a station; those of one name are added up."""
+        self.by_name.setdefault(name, []).append(station)
+
+    def table(self, names: Sequence[str], until_s: float) -> dict[str, Array]:
+        """Return the table `stations` up to a moment."""
+        parts: list[dict[str, Array]] = []
+        for code, name in enumerate(names):
+            members = [station.table(until_s) for station in self.by_name.get(name, [])]
+            if members:
+                total = dict(members[0])
+                for other in members[1:]:
+                    for column in ("arrivals", "refused", "busy_s", "waiting_s", "capacity_s"):
+                        total[column] = total[column] + other[column]
+                    total["queue_max"] = np.maximum(total["queue_max"], other["queue_max"])
+                total["station"] = np.full(len(total["bin_start_s"]), code)
+                parts.append(total)
+        return {
+            column.name: np.concatenate([part[column.name] for part in parts]).astype(column.dtype)
+            for column in STATIONS
+        }
+
+
+class _Peers:
+    """Those whom the Node calls, each by the actor that answers."""
+
+    def __init__(self, ecs: Ecs, psps: Psps, checkout: Checkout) -> None:
+        self.pa_get_payment = ecs.pa_get_payment
+        self.pa_send_rt = ecs.pa_send_rt
+        self.psp_notify_payment = psps.psp_notify_payment
+        self.send_payment_result = checkout.send_payment_result
+
+
+class _Builder:
+    """Builds the stations, pools and callees of one replication."""
+
+    def __init__(self, scenario: Scenario, streams: Streams, plan: Plan, clock: Clock) -> None:
+        self.scenario = scenario
+        self.plan = plan
+        self.clock = clock
+        self.bin_s = scenario.run.bin
+        self.incidents = _Incidents(scenario, streams)
+        self.stations = Stations()
+        self.shared: dict[str, Station | Pool] = {}
+        self.troubles = {
+            f"{kind}.{each.name}": self.incidents.troubles(f"{kind}.{each.name}")
+            for kind, servers in (("psps", scenario.psps), ("ecs", scenario.ecs))
+            for each in servers
+        }
+
+    def station(self, name: str, servers: Servers) -> Station:
+        """Return a station with the workers, the schedule and the outages of its actor."""
+        station = Station(
+            name,
+            servers.workers,
+            queue_limit=servers.queue_limit,
+            schedule=[(change.at, change.workers) for change in servers.schedule],
+            outages=self.incidents.outages(name),
+            bin_s=self.bin_s,
+        )
+        self.stations.add(name, station)
+        return station
+
+    def node(self) -> Station:
+        """Return the Node's own station."""
+        processing = self.scenario.node.processing
+        station = Station(
+            "node",
+            processing.workers,
+            queue_limit=processing.queue_limit,
+            outages=self.incidents.outages("node"),
+            bin_s=self.bin_s,
+        )
+        self.stations.add("node", station)
+        return station
+
+    def pool(self, name: str, options: PoolSection) -> Pool | None:
+        """Return the pool through which the Node calls a counterpart, the shared one or its own, if it is limited."""
+        if options.size is None:
+            return None
+        if options.shared and name in self.shared:
+            return self.shared[name]  # type: ignore[return-value]
+        pool = Pool(
+            self.clock,
+            name,
+            options.size,
+            queue_limit=options.queue_limit,
+            wait_limit_s=options.wait_limit,
+            bin_s=self.bin_s,
+        )
+        self.shared[name] = pool
+        self.stations.add(name, pool)
+        return pool
+
+    def ec(self, group: int, _ec: int) -> Callee:
+        """Return a creditor; those of a group with unlimited workers share one station, since nothing can differ."""
+        servers = self.scenario.ecs[group]
+        name = f"ecs.{servers.name}"
+        if servers.workers is None and not servers.schedule:
+            station = self.shared.get(name) or self.station(name, servers)
+            self.shared[name] = station
+        else:
+            station = self.station(name, servers)
+        assert isinstance(station, Station)
+        pool = self.pool("node.ec_pool", self.scenario.node.ec_pool)
+        return Callee(group, station, pool, self.troubles[name], self._uniform)
+
+    def psp(self, code: int) -> Callee:
+        """Return a PSP."""
+        servers = self.scenario.psps[code]
+        name = f"psps.{servers.name}"
+        pool = self.pool("node.psp_pool", self.scenario.node.psp_pool)
+        return Callee(code, self.station(name, servers), pool, self.troubles[name], self._uniform)
+
+    def _uniform(self, decision: str, address: Address) -> float:
+        cart, attempt, notice, send = address
+        prefix = f"{notice}." if notice >= 0 else ""
+        return self.plan.uniform(f"{prefix}{decision}", cart, attempt * SENDS + send)
+
+    def names(self) -> dict[str, tuple[str, ...]]:
+        """Return the categories that depend on the scenario."""
+        psps = tuple(p.name for p in self.scenario.psps)
+        groups = tuple(g.name for g in self.scenario.ecs)
+        stations = ("node", *(f"psps.{n}" for n in psps), *(f"ecs.{n}" for n in groups))
+        return {
+            "psp": psps,
+            "ec_group": groups,
+            "station": (*stations, "node.ec_pool", "node.psp_pool"),
+        }
+
+
+def assemble(scenario: Scenario, replication: int, record: Iterable[str]) -> tuple[World, Streams]:
+    """Build one replication of a scenario."""
+    streams = Streams(scenario.run.seed, replication)
+    clock, settings, plan = Clock(), settings_of(scenario), Plan(scenario, streams)
+    window = (scenario.run.warm_up, end_of_arrivals_s(scenario))
+    recorder = Recorder(window, len(scenario.psps), record)
+    builder = _Builder(scenario, streams, plan, clock)
+    caller = Caller(clock, recorder)
+    ecs = Ecs(caller, plan, settings, builder.ec)
+    psps = Psps(caller, plan, settings, scenario.psps, [builder.psp(code) for code in range(len(scenario.psps))])
+    checkout = Checkout(clock, plan, scenario, settings, recorder)
+    ledger = Ledger(settings, recorder.watch if recorder.states is not None else None)
+    node = Node(clock, ledger, _Peers(ecs, psps, checkout), builder.node())
+    checkout.node, checkout.psps = node, psps
+    carts = Carts(clock, node, settings, recorder, scenario.checkout.redirect_wait)
+    jobs = Jobs(clock, node, checkout, carts)
+    return World(clock, plan, checkout, carts, jobs, recorder, builder.stations, builder.names()), streams

@@ -1,0 +1,153 @@
+"""A callee: whoever answers the Node's calls, with its workers and the incidents that befall it.
+
+`Callee.serve` decides how a call will end at the moment it arrives: incidents are drawn before the run, so they are
+known by then. `Caller` carries a call there and back, through the Node's pool of connections.
+"""
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from math import inf, nan
+from typing import Any, NamedTuple
+
+from sim.kernel.clock import Clock
+from sim.kernel.incidents import Factor, Timeline
+from sim.kernel.pool import Pool
+from sim.kernel.station import Station
+from sim.model.ends import CallEnd, code
+from sim.model.plan import CallDraws
+from sim.model.recorder import Recorder
+from sim.protocol.messages import Answer
+
+_OK, _HANG, _LOST_REPLY, _LOST_REQUEST, _UNREACHABLE, _MALFORMED, _KO = map(int, CallEnd)
+
+Address = tuple[int, int, int, int]
+"""Whose call it is: cart, try, notice (-1: the whole cart), sends before this one."""
+Uniform = Callable[[str, Address], float]
+"""A uniform draw for a decision and a call, for decisions that only incidents ask for."""
+
+
+class Served(NamedTuple):
+    """How a call ends for its caller, when the caller knows, and when the work was done (inf: never).
+
+    `started_s` and `served_s` are the times of the callee's worker; NaN when none took the call.
+    """
+
+    answer: Answer
+    at: float
+    done_s: float = inf
+    started_s: float = nan
+    served_s: float = nan
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """An incident: what it does, to which primitive ("" for all), and when."""
+
+    effect: str
+    primitive: str
+    during: Timeline
+    factor: Factor | None = None
+    share: float = 1.0
+    thresholds: tuple[float, ...] = ()
+
+    def strikes(self, primitive: str, at: float) -> bool:
+        """Whether a call of this primitive is struck at this moment."""
+        return self.primitive in ("", primitive) and self.during.covers(at)
+
+
+class Callee:
+    """One actor that answers calls."""
+
+    __slots__ = ("code", "pool", "station", "troubles", "uniform")
+
+    def __init__(
+        self, code: int, station: Station, pool: Pool | None, troubles: tuple[Trouble, ...], uniform: Uniform
+    ) -> None:
+        self.code = code
+        self.station = station
+        self.pool = pool
+        self.troubles = troubles
+        self.uniform = uniform
+
+    def serve(self, now: float, primitive: str, drawn: CallDraws, gives_up: float, address: Address) -> Served:
+        """Take a call that arrives now; its caller gives up at `gives_up`."""
+        end, work = drawn.end, drawn.work_s
+        if self.troubles:
+            changed = self._troubled(now, primitive, end, work, address)
+            if changed is None:
+                return Served(Answer.TIMEOUT, gives_up)
+            end, work = changed
+        if end == _LOST_REQUEST:
+            return Served(Answer.TIMEOUT, gives_up)
+        if end == _UNREACHABLE or (taken := self.station.submit(now, work)) is None:
+            refused = now + drawn.back_s
+            return Served(Answer.UNREACHABLE, refused) if refused <= gives_up else Served(Answer.TIMEOUT, gives_up)
+        start, served, killed = taken
+        if end == _HANG:
+            return Served(Answer.TIMEOUT, gives_up, inf, start, served)
+        done = served if end in (_OK, _LOST_REPLY) or (end == _MALFORMED and drawn.done) else inf
+        at = served + drawn.back_s
+        if killed or end == _LOST_REPLY or at > gives_up or (self.troubles and self._loses(served, primitive, address)):
+            return Served(Answer.TIMEOUT, gives_up, done, start, served)
+        if end == _OK:
+            return Served(Answer.OK, at, done, start, served)
+        return Served(Answer.KO if end == _KO else Answer.MALFORMED, at, done, start, served)
+
+    def _troubled(
+        self, now: float, primitive: str, end: int, work: float, address: Address
+    ) -> tuple[int, float] | None:
+        for trouble in self.troubles:
+            if trouble.factor is not None and trouble.primitive in ("", primitive):
+                work *= trouble.factor.at(now)
+            elif trouble.effect != "lost_replies" and trouble.strikes(primitive, now):
+                if trouble.effect == "partition":
+                    return None
+                if trouble.effect == "outage":
+                    end = _UNREACHABLE
+                elif end != _UNREACHABLE:
+                    end = code(trouble.thresholds, self.uniform(f"{primitive}.end", address))
+        return end, work
+
+    def _loses(self, at: float, primitive: str, address: Address) -> bool:
+        return any(
+            trouble.strikes(primitive, at)
+            and (
+                trouble.effect == "partition"
+                or (trouble.effect == "lost_replies" and self.uniform(f"{primitive}.reply", address) < trouble.share)
+            )
+            for trouble in self.troubles
+        )
+
+
+class Caller:
+    """The Node's end of its calls."""
+
+    def __init__(self, clock: Clock, recorder: Recorder) -> None:
+        self.clock = clock
+        self.recorder = recorder
+
+    def call(
+        self, primitive: str, callee: Callee, drawn: CallDraws, leaves: float, timeout_s: float, address: Address
+    ) -> Generator[Any, Any, Served | None]:
+        """Send a call that leaves at `leaves`; return how it ends, or None if the pool had no room for it."""
+        pool, asked = callee.pool, leaves
+        if pool is not None:
+            if leaves > self.clock.now:
+                yield leaves
+            granted = pool.acquire()
+            if granted is not True and (granted is False or not (yield granted)):
+                self.recorder.pool_refused(primitive, callee.code)
+                return None
+            leaves = self.clock.now
+        gives_up = leaves + timeout_s
+        arrived = leaves + drawn.out_s
+        if arrived < inf:
+            yield arrived
+            served = callee.serve(arrived, primitive, drawn, gives_up, address)
+        else:
+            arrived = nan
+            served = Served(Answer.TIMEOUT, gives_up)
+        if pool is not None:
+            pool.release_at(served.at, asked, leaves)
+        self.recorder.call(primitive, callee.code, address, leaves, arrived, served)
+        return served

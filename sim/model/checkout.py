@@ -1,0 +1,294 @@
+"""Checkout: activates the notices, has the payment authorised, closes it, and hears how it ended.
+
+Retries follow the platform's public configuration: an activation is sent again only when there was no answer, a close
+that got no answer is sent again until shortly before its tokens end, refused closes of authorised money are reversed
+at once (`reversal`), and otherwise Checkout waits for sendPaymentResult-v2.
+"""
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from math import inf, nan
+from typing import Any
+
+from sim.kernel.clock import Clock, Steps
+from sim.model.cart import Activation, Try, beside, try_of
+from sim.model.invariants import token_issued
+from sim.model.node import Node, Replied, Replying
+from sim.model.plan import SENDS, Plan
+from sim.model.psp import Psps
+from sim.model.recorder import Recorder
+from sim.model.reversal import Reversals
+from sim.protocol.faults import Fault
+from sim.protocol.ledger import Closing
+from sim.protocol.messages import Activate, Answer, Close, Outcome, Reply
+from sim.protocol.settings import ProtocolSettings
+from sim.protocol.statuses import PaymentStatus
+from sim.scenario.schema import Scenario
+
+Ending = Generator[Any, Any, float | None]
+"""A fragment that returns when the citizen knew that the try failed, or None when there is nothing to try again."""
+
+
+@dataclass(slots=True)
+class _Join:
+    """Waits for the last of several lanes."""
+
+    left: int
+    latest_s: float
+    event: Any
+
+
+class Checkout:
+    """The front end of the platform and its back ends."""
+
+    node: Node
+    psps: Psps
+
+    def __init__(
+        self, clock: Clock, plan: Plan, scenario: Scenario, settings: ProtocolSettings, recorder: Recorder
+    ) -> None:
+        self.clock = clock
+        self.plan = plan
+        self.scenario = scenario
+        self.settings = settings
+        self.recorder = recorder
+        self.options = scenario.checkout
+        self.reversals = Reversals(clock, plan, scenario, settings)
+        self.loss = scenario.links.checkout_node.loss
+        limited = scenario.node.processing.workers is not None or scenario.node.ec_pool.size is not None
+        self.ec_wait_s = inf if limited else settings.ec_timeout_s
+        """The longest that an activation can take at the Node beyond its own processing."""
+
+    def pay(self, attempt: Try, at: float) -> Ending:
+        """Carry one try of a cart from the citizen's click to the end of what follows in its own flow."""
+        attempt.started_s = at
+        known = attempt.activated_s = yield from self._activate_all(attempt, at)
+        attempt.failed = any(each.fault != "none" for each in attempt.activations)
+        draws = attempt.draws
+        if attempt.failed:
+            return known
+        if draws.abandons:
+            attempt.abandoned = True
+            return None
+        thought = known + draws.think_s
+        if draws.cancels:
+            yield from self._close(attempt, thought, Outcome.KO)
+            return None
+        authorised = thought + draws.authorisation_s
+        if draws.denied:
+            yield from self._close(attempt, authorised, Outcome.KO)
+            return authorised
+        for each in attempt.activations:
+            each.authorised_s = authorised
+        return (yield from self._close(attempt, authorised, Outcome.OK))
+
+    # --- activation ---------------------------------------------------------------------------------------------
+
+    def _activate_all(self, attempt: Try, at: float) -> Generator[Any, Any, float]:
+        """Activate every notice, some in parallel; return when the last of them had ended (R1)."""
+        activations = attempt.activations
+        if len(activations) == 1:
+            return (yield from self._activate(activations[0], at))
+        lanes = min(self.options.parallel_activations, len(activations))
+        join = _Join(lanes, at, self.clock.event())
+        todo = iter(activations)
+        for _ in range(lanes):
+            self.clock.begin(self._lane(todo, at, join))
+        yield join.event
+        return join.latest_s
+
+    def _lane(self, todo: Iterator[Activation], at: float, join: _Join) -> Steps:
+        for activation in todo:
+            at = yield from self._activate(activation, at)
+        join.latest_s = max(join.latest_s, at)
+        join.left -= 1
+        if not join.left:
+            join.event.succeed()
+
+    def _activate(self, activation: Activation, sent: float) -> Generator[Any, Any, float]:
+        attempt, policy = activation.attempt, self.options.activation
+        number, drawn = attempt.cart.number, activation.draws.activate
+        activation.requested_s = sent
+        activation.request = Activate(
+            number * 8 + activation.notice,
+            activation.draws.ec_group,
+            activation.draws.amount_cents,
+            idempotency_key=activation,
+            body=activation,
+        )
+        for send in range(policy.tries):
+            if send:
+                drawn = self.plan.call("activate", number, activation.notice, 0, attempt.number, send)
+            gives_up, arrived = sent + policy.timeout, sent + drawn.out_s
+            known, reply, leaves = gives_up, None, nan
+            if arrived < inf:
+                if arrived > self.clock.now:
+                    yield arrived
+                reply, leaves = yield from self._ask(activation, arrived + drawn.work_s, drawn.work_s, gives_up - drawn.back_s)
+                known = leaves + drawn.back_s
+            heard = arrived < inf and known <= gives_up
+            if not heard:
+                known = gives_up
+            self.recorder.replied(
+                "activatePaymentNoticeV2",
+                activation.draws.ec_group,
+                (number, attempt.number, activation.notice, send),
+                (sent, arrived, leaves, known),
+                reply if heard else None,
+            )
+            if heard:
+                if reply is None:
+                    activation.fault = Fault.PPT_SUPERAMENTOSOGLIA.value
+                elif reply.fault_code is not None:
+                    activation.fault = reply.fault_code.value
+                return known
+            sent = max(gives_up + policy.wait, self.clock.now)
+        activation.fault = "transport"
+        return gives_up
+
+    def _ask(self, activation: Activation, leaves: float, work_s: float, patience_until: float) -> Replying:
+        """Have the Node answer, or stop listening at `patience_until`.
+
+        Where the Node cannot make Checkout wait longer than that, no timer is needed. Otherwise the Node goes on in a
+        flow of its own, and a timer runs against it.
+        """
+        if leaves + self.ec_wait_s <= patience_until:
+            return (yield from self._issue(activation, work_s, patience_until))
+        replied: list[Replied] = []
+        event = self.clock.event()
+
+        def listen() -> Steps:
+            replied.append((yield from self._issue(activation, work_s, 0.0)))
+            event.succeed()
+
+        self.clock.begin(beside(activation.attempt.cart, listen()))
+        if not replied and patience_until > self.clock.now:
+            yield event | self.clock.timeout(patience_until - self.clock.now)
+        return replied[0] if replied else Replied(None, inf)
+
+    def _issue(self, activation: Activation, work_s: float, patience_until: float) -> Replying:
+        assert activation.request is not None
+        reply, leaves = yield from self.node.activate(activation.request, work_s, patience_until)
+        if reply is not None and reply.token is not None and activation.payment is None:
+            activation.payment = self.node.ledger.payments[reply.token]
+            activation.issued_s = leaves
+            token_issued(activation, leaves)
+        return Replied(reply, leaves)
+
+    # --- close --------------------------------------------------------------------------------------------------
+
+    def _close(self, attempt: Try, sent: float, outcome: Outcome, send: int = 0) -> Ending:
+        """Close a try, again while there is no answer; a close accepted passes this flow on to the PSP (R4)."""
+        policy, number, drawn = self.options.close, attempt.cart.number, attempt.draws.close
+        if send == 0:
+            attempt.close_sent_s = sent
+            tokens = tuple(each.payment.token for each in attempt.activations if each.payment is not None)
+            attempt.close = Close(tokens, outcome, 0, attempt.cart.psp)
+        while True:
+            if send:
+                drawn = self.plan.call("close", number, -1, 0, attempt.number, send)
+            gives_up, arrived = sent + policy.timeout, sent + drawn.out_s
+            reply, leaves, closing = None, nan, None
+            if arrived < inf:
+                if arrived > self.clock.now:
+                    yield arrived
+                (reply, leaves), closing = yield from self._deliver(attempt, drawn.work_s)
+            known = leaves + drawn.back_s
+            heard = reply is not None and known <= gives_up
+            self.recorder.replied(
+                "closePaymentV2",
+                attempt.cart.psp,
+                (number, attempt.number, -1, send),
+                (sent, arrived, leaves, known if heard else gives_up),
+                reply if heard else None,
+            )
+            send += 1
+            sent = max(gives_up + policy.wait * send, self.clock.now)
+            again = not heard and send <= policy.retries and sent <= self._tokens_end(attempt) - policy.margin
+            if closing is not None:
+                if again:
+                    self.clock.begin(beside(attempt.cart, self._close(attempt, sent, outcome, send)))
+                elif not heard:
+                    self._unanswered(attempt)
+                return (yield from self._follow(attempt, closing, leaves))
+            if heard and reply is not None:
+                return self._answered(attempt, outcome, reply, known)
+            if not again:
+                self._unanswered(attempt)
+                return None
+
+    def _tokens_end(self, attempt: Try) -> float:
+        return min(each.issued_s for each in attempt.activations) + self.settings.token_validity_s
+
+    def _deliver(self, attempt: Try, work_s: float) -> Generator[Any, Any, tuple[Replied, Closing | None]]:
+        assert attempt.close is not None
+        (reply, leaves), closing = yield from self.node.close(attempt.close, work_s)
+        if closing is not None:
+            attempt.closing = closing
+            for each in attempt.activations:
+                each.closed_s = self.clock.now
+        elif reply is not None:
+            cause = "close_rejected"
+            if attempt.close.outcome is Outcome.KO:
+                cause = "user_cancelled" if attempt.draws.cancels else "authorisation_denied"
+            self.cancelled(attempt, cause)
+        return Replied(reply, leaves), closing
+
+    def _answered(self, attempt: Try, outcome: Outcome, reply: Reply, known: float) -> float | None:
+        """Act on the answer to a close that the Node did not accept now (ECD, closure errors)."""
+        if outcome is Outcome.KO:
+            attempt.known_s = known
+            return known
+        if reply.http in (400, 404):
+            attempt.known_s = known
+            self.reversals.reverse(attempt, known, "close_rejected")
+            return known
+        return None  # 422: accepted before; the result will come
+
+    def _unanswered(self, attempt: Try) -> None:
+        if attempt.close is not None and attempt.close.outcome is Outcome.OK:
+            self.clock.begin(beside(attempt.cart, self.reversals.after_no_answer(attempt, self._tokens_end(attempt))))
+
+    def _follow(self, attempt: Try, closing: Closing, leaves: float) -> Ending:
+        """Pass the flow on: to the PSP, and from there to the receipts."""
+        if not (yield from self.node.notify(closing, leaves)):
+            yield from self.psps.send_outcome(attempt, self.node)
+            return None
+        self.cancelled(attempt, "psp_refused" if closing.answer is Answer.KO else "psp_unreachable")
+        self.clock.begin(beside(attempt.cart, self.psps.send_outcome(attempt, self.node)))
+        return attempt.known_s if attempt.known_s < inf else None
+
+    def cancelled(self, attempt: Try, cause: str) -> None:
+        """Note which payments of a try have just been cancelled, and why."""
+        for each in attempt.activations:
+            if each.cancel_cause == "none" and each.payment is not None:
+                if each.payment.status is PaymentStatus.CANCELLED:
+                    each.cancelled_s = self.clock.now
+                    each.cancel_cause = cause
+
+    # --- result -------------------------------------------------------------------------------------------------
+
+    def send_payment_result(self, closing: Closing, outcome: Outcome, leaves: float) -> None:
+        """Hear how a closed cart ended; a KO means that the money must be given back (R6, R7)."""
+        attempt = try_of(closing)
+        attempt.result = outcome
+        attempt.known_s = self._heard(attempt, leaves)
+        if outcome is Outcome.KO and attempt.known_s < inf:
+            cause = "token_expired"
+            if closing.answer is Answer.KO:
+                cause = "psp_refused"
+            elif closing.answer is Answer.UNREACHABLE and self.settings.unreachable_is_final:
+                cause = "psp_unreachable"
+            self.reversals.reverse(attempt, attempt.known_s, cause)
+
+    def _heard(self, attempt: Try, leaves: float) -> float:
+        """Return when the result reached Checkout, after the Node's retries (INFRA); inf if it never did."""
+        if not self.loss:
+            return leaves + attempt.draws.result_s
+        policy, number = self.scenario.node.result, attempt.cart.number
+        for send in range(policy.retries + 2):
+            address = attempt.number * SENDS + send
+            if self.plan.uniform("result.lost", number, address) >= self.loss:
+                return leaves + attempt.draws.result_s
+            leaves += policy.wait if send else policy.first_wait
+        return inf

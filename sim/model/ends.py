@@ -1,0 +1,54 @@
+"""How a call can end at its callee, as small codes, and the shares in which it does.
+
+Codes are ordered so that a uniform draw u gives 6 - #{thresholds <= u}: raising the share of one end never moves a
+draw between two others that come before it, which keeps common random numbers close together.
+"""
+
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.scenario.schema import Ends
+
+Array = npt.NDArray[Any]
+
+
+class CallEnd(IntEnum):
+    """What happens to one call (design: "how a call can end")."""
+
+    OK = 0
+    HANG = 1
+    LOST_REPLY = 2
+    LOST_REQUEST = 3
+    UNREACHABLE = 4
+    MALFORMED = 5
+    KO = 6
+
+
+IN_ORDER = ("ko", "malformed", "unreachable", "lost_request", "lost_reply", "hang")
+"""Names of the ends in `Ends`, in the order of their thresholds; the code of the k-th is 6 - k."""
+
+
+def thresholds(ends: Ends) -> Array:
+    """Return the six cumulative shares of one mix of ends."""
+    return np.cumsum([getattr(ends, name).probability for name in IN_ORDER])
+
+
+def codes(table: Array, u: Array) -> Array:
+    """Turn uniforms of shape (n,) and thresholds of shape (n, 6) or (6,) into codes of `CallEnd`."""
+    ended: Array = (6 - (u[:, None] >= table).sum(axis=1)).astype(np.int8)
+    return ended
+
+
+def tables(mixes: Sequence[Ends]) -> Array | None:
+    """Return thresholds per callee, shape (callees, 6), or None when every call of every callee ends ok."""
+    table = np.array([thresholds(mix) for mix in mixes])
+    return table if table.any() else None
+
+
+def code(table: Sequence[float], u: float) -> int:
+    """Turn one uniform into a code of `CallEnd`."""
+    return 6 - sum(u >= share for share in table)

@@ -1,0 +1,280 @@
+"""The draws of every cart, drawn in blocks and read row by row.
+
+A draw is addressed by decision point, cart and attempt (`sim.kernel.streams`); this file says which decision points
+there are and which distribution each one feeds. A row is what one try of one cart will do and meet: whatever happens
+to be needed of it, the same citizen does the same thing in every scenario. First tries are drawn for thousands of
+carts at once, later tries in smaller blocks, and calls that are sent again one by one.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.kernel.distributions import Constant, Distribution
+from sim.kernel.streams import Streams
+from sim.model.ends import IN_ORDER, codes, tables
+from sim.scenario.schema import Link, Scenario, Service
+
+Array = npt.NDArray[Any]
+
+FIRST_BLOCK, LATER_BLOCK = 4096, 64
+SENDS = 64
+"""Addresses kept for the sends of one call within one try."""
+HANG_TIME_S = 60.0
+"""How long a hung call holds its worker unless the scenario says so (assumed)."""
+
+
+class CallDraws(NamedTuple):
+    """One call: latency there and back (inf: lost), its end (`CallEnd`), the work it makes, whether it is done."""
+
+    out_s: float
+    end: int
+    work_s: float
+    back_s: float
+    done: bool
+
+
+class NoticeDraws(NamedTuple):
+    """What one notice is, and its calls."""
+
+    ec_group: int
+    ec: int
+    amount_cents: int
+    activate: CallDraws
+    ask: CallDraws
+    receipt: CallDraws
+
+
+class CartDraws(NamedTuple):
+    """What the citizen, the gateway and the PSP do in one try of a cart, and the calls for the whole cart."""
+
+    psp: int
+    think_s: float
+    abandons: bool
+    cancels: bool
+    denied: bool
+    authorisation_s: float
+    comes_back: bool
+    wait_s: float
+    outcome_delay_s: float
+    outcome_ko: bool
+    outcome_lost: bool
+    stray_outcome: bool
+    books_late: bool
+    result_s: float
+    close: CallDraws
+    notify: CallDraws
+    outcome: CallDraws
+    notices: tuple[NoticeDraws, ...]
+
+
+class _Family:
+    """A distribution per callee; equal ones are evaluated together."""
+
+    def __init__(self, distributions: Sequence[Distribution]) -> None:
+        self.kinds: list[Distribution] = []
+        for each in distributions:
+            if each not in self.kinds:
+                self.kinds.append(each)
+        self.kind_of = np.array([self.kinds.index(each) for each in distributions], dtype=np.int32)
+
+    def values(self, callees: Array, uniforms: Callable[[], Array]) -> Array:
+        if len(self.kinds) == 1:
+            return _values(self.kinds[0], len(callees), uniforms)
+        u, kinds, out = uniforms(), self.kind_of[callees], np.empty(len(callees))
+        for kind, distribution in enumerate(self.kinds):
+            chosen = kinds == kind
+            if chosen.any():
+                out[chosen] = distribution.ppf(u[chosen])
+        return out
+
+
+def _values(distribution: Distribution, count: int, uniforms: Callable[[], Array]) -> Array:
+    if isinstance(distribution, Constant):
+        return np.full(count, distribution.value)
+    values: Array = distribution.ppf(uniforms())
+    return values
+
+
+class _CallPlan:
+    """One primitive: its link, and per callee its service time and ends."""
+
+    def __init__(self, name: str, link: Link, services: Sequence[Service]) -> None:
+        self.name = name
+        self.link = link
+        self.service = _Family([s.time for s in services])
+        self.thresholds = tables([s.ends for s in services])
+        mixes = [[getattr(s.ends, end) for end in IN_ORDER] for s in services]
+        self.done = np.array([[end.done for end in mix] for mix in mixes])
+        self.times = {
+            (callee, 6 - k): end.time if end.time is not None else Constant(HANG_TIME_S)
+            for callee, mix in enumerate(mixes)
+            for k, end in enumerate(mix)
+            if end.probability > 0 and (end.time is not None or IN_ORDER[k] == "hang")
+        }
+
+    def columns(self, callees: Array, draw: Callable[[str], Array]) -> tuple[list[Any], ...]:
+        count = len(callees)
+        work = self.service.values(callees, lambda: draw(f"{self.name}.work"))
+        end, done = np.zeros(count, dtype=np.int8), np.ones(count, dtype=bool)
+        if self.thresholds is not None:
+            end = codes(self.thresholds[callees], draw(f"{self.name}.end"))
+            if (end == 5).any():
+                done = draw(f"{self.name}.done") < self.done[callees, 1]
+            for (callee, code), time in self.times.items():
+                chosen = (callees == callee) & (end == code)
+                if chosen.any():
+                    work[chosen] = _values(time, count, lambda: draw(f"{self.name}.work"))[chosen]
+        out, back = (self._latency(way, count, draw) for way in ("out", "back"))
+        return out.tolist(), end.tolist(), work.tolist(), back.tolist(), done.tolist()
+
+    def _latency(self, way: str, count: int, draw: Callable[[str], Array]) -> Array:
+        latency = _values(self.link.latency, count, lambda: draw(f"{self.name}.{way}"))
+        if self.link.loss > 0:
+            latency = np.where(draw(f"{self.name}.{way}.lost") < self.link.loss, np.inf, latency)
+        return latency
+
+
+class Plan:
+    """All draws of one replication of a scenario."""
+
+    def __init__(self, scenario: Scenario, streams: Streams) -> None:
+        self.scenario = scenario
+        self.streams = streams
+        self.sizes = np.array(sorted(scenario.cart.notices))
+        self.size_shares = _cumulative([scenario.cart.notices[int(n)] for n in self.sizes])
+        self.psp_shares = _cumulative([p.share for p in scenario.psps])
+        self.group_shares = _cumulative([g.share for g in scenario.ecs])
+        self.members = [_cumulative(1.0 / np.arange(1, g.count + 1) ** g.zipf) for g in scenario.ecs]
+        links, node = scenario.links, [Service(time=scenario.node.processing.service_time)]
+        self.calls = {
+            "activate": _CallPlan("activate", links.checkout_node, node),
+            "close": _CallPlan("close", links.checkout_node, node),
+            "outcome": _CallPlan("outcome", links.node_psp, node),
+            "ask": _CallPlan("ask", links.node_ec, [g.pa_get_payment for g in scenario.ecs]),
+            "receipt": _CallPlan("receipt", links.node_ec, [g.pa_send_rt for g in scenario.ecs]),
+            "notify": _CallPlan("notify", links.node_psp, [p.psp_notify_payment for p in scenario.psps]),
+        }
+        self.outcome_delay = _Family([p.outcome_delay for p in scenario.psps])
+        self.first = lru_cache(2)(lambda block: self._block(block * FIRST_BLOCK, FIRST_BLOCK, 0))
+        self.later = lru_cache(256)(lambda attempt, block: self._block(block * LATER_BLOCK, LATER_BLOCK, attempt))
+
+    def cart(self, number: int, attempt: int = 0) -> CartDraws:
+        """Return the draws of one try of a cart."""
+        if attempt == 0:
+            return self.first(number // FIRST_BLOCK)[number % FIRST_BLOCK]
+        return self.later(attempt, number // LATER_BLOCK)[number % LATER_BLOCK]
+
+    def call(self, primitive: str, number: int, notice: int, callee: int, attempt: int, send: int) -> CallDraws:
+        """Return the draws of a call that is sent again; `send` counts from 1."""
+        at = attempt * SENDS + send % SENDS
+        prefix = f"{notice}." if notice >= 0 else ""
+        columns = self.calls[primitive].columns(
+            np.array([callee]), lambda what: self.streams.block(prefix + what, number, 1, at)
+        )
+        return CallDraws(*(column[0] for column in columns))
+
+    def uniform(self, decision: str, number: int, attempt: int = 0) -> float:
+        """Return a single uniform for a decision that is rarely taken."""
+        return self.streams.one(decision, number, attempt)
+
+    def value(self, distribution: Distribution, decision: str, number: int, attempt: int = 0) -> float:
+        """Return a single value for a decision that is rarely taken."""
+        return float(distribution.quantile(self.streams.one(decision, number, attempt)))
+
+    def _block(self, start: int, count: int, attempt: int) -> list[CartDraws]:
+        scenario = self.scenario
+
+        def identity(what: str) -> Array:
+            return self.streams.block(what, start, count)
+
+        def draw(what: str) -> Array:
+            return self.streams.block(what, start, count, attempt * SENDS)
+
+        def chance(share: float | Array, what: str) -> list[Any]:
+            return (draw(what) < share).tolist() if np.any(share) else [False] * count
+
+        def times(distribution: Distribution, what: str) -> list[Any]:
+            return _values(distribution, count, lambda: draw(what)).tolist()
+
+        def calls(name: str, callees: Array) -> list[CallDraws]:
+            return list(map(CallDraws._make, zip(*self.calls[name].columns(callees, draw), strict=True)))
+
+        psp = np.searchsorted(self.psp_shares, identity("psp"), side="right")
+        node = np.zeros(count, dtype=np.int64)
+        citizen, gateway, psps = scenario.citizen, scenario.checkout.authorisation, scenario.psps
+        columns = (
+            psp.tolist(),
+            times(citizen.think_time, "think_time"),
+            chance(citizen.abandon, "abandon"),
+            chance(citizen.cancel, "cancel"),
+            chance(gateway.denied, "denied"),
+            times(gateway.time, "authorisation"),
+            chance(citizen.retry.probability, "retry"),
+            times(citizen.retry.wait, "retry.wait"),
+            self.outcome_delay.values(psp, lambda: draw("outcome.delay")).tolist(),
+            chance(np.array([p.outcome_ko for p in psps])[psp], "outcome.ko"),
+            chance(np.array([p.outcome_lost for p in psps])[psp], "outcome.lost"),
+            chance(np.array([p.outcome_after_ko for p in psps])[psp], "outcome.stray"),
+            chance(np.array([p.books_after_hang for p in psps])[psp], "books_late"),
+            times(scenario.links.checkout_node.latency, "result"),
+            calls("close", node),
+            calls("notify", psp),
+            calls("outcome", node),
+            self._notices(start, count, attempt),
+        )
+        return list(map(CartDraws._make, zip(*columns, strict=True)))
+
+    def _notices(self, start: int, count: int, attempt: int) -> list[tuple[NoticeDraws, ...]]:
+        u = self.streams.block("size", start, count)
+        sizes = self.sizes[np.searchsorted(self.size_shares, u, side="right")]
+        first = self._notice(0, start, np.arange(count), count, attempt)
+        if sizes.max() == 1:
+            return [(each,) for each in first]
+        rows = [[each] for each in first]
+        for notice in range(1, int(sizes.max())):
+            chosen = np.flatnonzero(sizes > notice)
+            for cart, draws in zip(
+                chosen.tolist(), self._notice(notice, start, chosen, count, attempt), strict=True
+            ):
+                rows[cart].append(draws)
+        return [tuple(row) for row in rows]
+
+    def _notice(self, notice: int, start: int, chosen: Array, count: int, attempt: int) -> list[NoticeDraws]:
+        def identity(what: str) -> Array:
+            return self.streams.block(f"{notice}.{what}", start, count)[chosen]
+
+        def draw(what: str) -> Array:
+            return self.streams.block(f"{notice}.{what}", start, count, attempt * SENDS)[chosen]
+
+        def calls(name: str, callees: Array) -> list[CallDraws]:
+            return list(map(CallDraws._make, zip(*self.calls[name].columns(callees, draw), strict=True)))
+
+        group = np.searchsorted(self.group_shares, identity("ec_group"), side="right")
+        member, u = np.zeros(len(chosen), dtype=np.int64), identity("ec")
+        for code, shares in enumerate(self.members):
+            of_group = group == code
+            member[of_group] = np.searchsorted(shares, u[of_group], side="right")
+        amount = _values(self.scenario.cart.amount, len(chosen), lambda: identity("amount"))
+        cents = np.maximum(np.rint(amount), 1).astype(np.int64)
+        node = np.zeros(len(chosen), dtype=np.int64)
+        columns = (
+            group.tolist(),
+            member.tolist(),
+            cents.tolist(),
+            calls("activate", node),
+            calls("ask", group),
+            calls("receipt", group),
+        )
+        return list(map(NoticeDraws._make, zip(*columns, strict=True)))
+
+
+def _cumulative(shares: Sequence[float] | Array) -> Array:
+    """Return cumulative shares that end just above 1, so that every uniform in (0, 1) finds its place."""
+    total = np.cumsum(np.asarray(shares, dtype=float))
+    total /= total[-1]
+    total[-1] = 1.0
+    return total

@@ -1,0 +1,129 @@
+"""The payment service providers (PSP): each answers pspNotifyPaymentV2, and owes one outcome for what it booked.
+
+A PSP books the payment when the work of the notification is done, whatever became of its answer: so a PSP whose
+answer was lost still sends its outcome, and one that hung does not, unless it is told to book late. Outcomes are sent
+again, under the same idempotency key, only when there was no answer (SANP, quality indicators: slot x (2^k - 1)).
+"""
+
+from collections.abc import Generator, Sequence
+from math import inf, isnan, nan
+from typing import Any
+
+from sim.kernel.clock import Steps
+from sim.model.callee import Callee, Caller, Served
+from sim.model.cart import Try, beside, statuses, try_of
+from sim.model.invariants import Broken
+from sim.model.node import Answered, Node, Replied
+from sim.model.plan import Plan
+from sim.protocol.faults import Fault
+from sim.protocol.ledger import Closing, Recipient
+from sim.protocol.messages import Answer, Outcome, SendOutcome
+from sim.protocol.settings import ProtocolSettings
+from sim.records import EXPIRY_CAUSES
+from sim.scenario.schema import Psp
+
+
+class Psps:
+    """All payment service providers of a scenario."""
+
+    def __init__(
+        self,
+        caller: Caller,
+        plan: Plan,
+        settings: ProtocolSettings,
+        psps: Sequence[Psp],
+        callees: Sequence[Callee],
+    ) -> None:
+        self.caller = caller
+        self.clock = caller.clock
+        self.recorder = caller.recorder
+        self.plan = plan
+        self.settings = settings
+        self.psps = psps
+        self.callees = callees
+
+    def psp_notify_payment(self, closing: Closing, leaves: float) -> Generator[Any, Any, Answered]:
+        """Book the whole cart, or refuse it."""
+        attempt = try_of(closing)
+        cart, draws = attempt.cart, attempt.draws
+        attempt.notifications += 1
+        served = yield from self.caller.call(
+            "pspNotifyPaymentV2",
+            self.callees[cart.psp],
+            draws.notify,
+            leaves,
+            self.settings.psp_timeout_s,
+            (cart.number, attempt.number, -1, 0),
+        )
+        if served is None:
+            served = Served(Answer.UNREACHABLE, self.clock.now)
+        answer, at, done, _, held = served
+        if done < inf:
+            attempt.booked_s = done
+        elif (answer is Answer.KO and draws.stray_outcome) or (answer is Answer.TIMEOUT and draws.books_late):
+            attempt.booked_s = held
+        for each in attempt.activations:
+            each.notified_s = leaves
+            each.answered_s = at
+            each.notify_answer = answer.value
+        return Answered(answer, at)
+
+    def send_outcome(self, attempt: Try, node: Node, send: int = 0, sent: float = nan) -> Steps:
+        """Send the outcome that a booked payment owes, and again while there is no answer."""
+        draws, psp, number = attempt.draws, self.psps[attempt.cart.psp], attempt.cart.number
+        if isnan(attempt.booked_s) or draws.outcome_lost:
+            return
+        if send == 0:
+            sent = attempt.booked_s + draws.outcome_delay_s
+            tokens = tuple(each.payment.token for each in attempt.activations if each.payment is not None)
+            ending = Outcome.KO if draws.outcome_ko else Outcome.OK
+            attempt.outcome = SendOutcome(tokens, ending, None, attempt.cart.psp, attempt)
+        while True:
+            drawn = draws.outcome
+            if send:
+                drawn = self.plan.call("outcome", number, -1, 0, attempt.number, send)
+            gives_up, arrived = sent + psp.outcome_timeout, sent + drawn.out_s
+            answered, recipients, leaves = False, (), gives_up
+            if arrived < inf:
+                if arrived > self.clock.now:  # otherwise it has waited for the notification's result (R16)
+                    yield arrived
+                (reply, leaves), recipients = yield from self._deliver(attempt, node, arrived, drawn.work_s)
+                answered = reply is not None and leaves + drawn.back_s <= gives_up
+                self.recorder.replied(
+                    "sendPaymentOutcomeV2",
+                    attempt.cart.psp,
+                    (number, attempt.number, -1, send),
+                    (sent, arrived, leaves, leaves + drawn.back_s if answered else gives_up),
+                    reply if answered else None,
+                )
+            send += 1
+            again = not answered and send < psp.outcome_tries
+            sent = max(self.clock.now, gives_up + psp.outcome_slot * (2**send - 1))
+            if recipients:
+                if again:
+                    self.clock.begin(beside(attempt.cart, self.send_outcome(attempt, node, send, sent)))
+                yield from node.send_receipts(recipients, leaves)
+                return
+            if not again:
+                return
+
+    def _deliver(
+        self, attempt: Try, node: Node, arrived: float, work_s: float
+    ) -> Generator[Any, Any, tuple[Replied, Sequence[Recipient]]]:
+        assert attempt.outcome is not None
+        for each in attempt.activations:
+            if isnan(each.outcome_s):
+                each.outcome_s = arrived
+        before = statuses(attempt)
+        (reply, leaves), recipients = yield from node.outcome(attempt.outcome, work_s)
+        if recipients:
+            for each in attempt.activations:
+                each.paid_s = self.clock.now
+        elif reply is not None:
+            if statuses(attempt) != before:
+                raise Broken("a refused outcome changed the state", attempt.activations[0], self.clock.now)
+            if reply.fault_code is Fault.PPT_TOKEN_SCADUTO:
+                for each in attempt.activations:
+                    if each.cancel_cause in EXPIRY_CAUSES:
+                        each.cancel_cause = "outcome_late"
+        return Replied(reply, leaves), recipients

@@ -1,0 +1,267 @@
+"""The recorder: turns carts that are over, and calls as they end, into the columns of `sim.records`.
+
+Nothing is kept per payment but its row. Rows are collected as tuples and packed into typed arrays by the thousand.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.protocol.ledger import Payment, Position, Recipient
+from sim.protocol.messages import Answer, Outcome, Reply
+from sim.records import (
+    ANSWERS,
+    CALLS,
+    CARTS,
+    FAULTS,
+    LIMITS_MS,
+    PAYMENTS,
+    PRIMITIVES,
+    REFUSALS,
+    STATES,
+    Column,
+    Records,
+)
+
+if TYPE_CHECKING:
+    from sim.model.callee import Address, Served
+    from sim.model.cart import Cart
+
+Array = npt.NDArray[Any]
+ROWS = 4096
+
+PRIMITIVE_NAMES = (
+    "activatePaymentNoticeV2",
+    "paGetPayment",
+    "closePaymentV2",
+    "pspNotifyPaymentV2",
+    "sendPaymentOutcomeV2",
+    "sendPaymentResult-v2",
+    "paSendRT",
+)
+OF_ECS = frozenset({"activatePaymentNoticeV2", "paGetPayment", "paSendRT"})
+"""Primitives whose counterpart is an EC group; the others' is a PSP."""
+
+_PAYMENT = attrgetter(
+    *(
+        {
+            "cart": "attempt.cart.number",
+            "attempt": "attempt.number",
+            "cart_size": "attempt.cart.size",
+            "psp": "attempt.cart.psp",
+            "ec_group": "draws.ec_group",
+            "ec": "draws.ec",
+            "amount_cents": "draws.amount_cents",
+            "measured": "attempt.cart.measured",
+        }.get(column.name, column.name)
+        for column in PAYMENTS
+    )
+)
+
+
+class Table:
+    """Rows on their way to columns."""
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self.columns = columns
+        self.rows: list[tuple[Any, ...]] = []
+        self.chunks: list[list[Array]] = []
+        self.codes = [
+            {name: code for code, name in enumerate(c.names)} if isinstance(c.names, tuple) else None for c in columns
+        ]
+
+    def add(self, row: tuple[Any, ...]) -> None:
+        """Append one row; a value of a category with fixed names is given by name."""
+        self.rows.append(row)
+        if len(self.rows) >= ROWS:
+            self.pack()
+
+    def pack(self) -> None:
+        """Turn the rows so far into arrays."""
+        if self.rows:
+            chunk = []
+            for column, codes, values in zip(self.columns, self.codes, zip(*self.rows, strict=True), strict=True):
+                coded = values if codes is None else [codes[value] for value in values]
+                chunk.append(np.array(coded, dtype=column.dtype))
+            self.chunks.append(chunk)
+            self.rows.clear()
+
+    def columns_sorted_by(self, keys: Sequence[str]) -> dict[str, Array]:
+        """Return all columns, rows in the order of the keys, and let go of the chunks."""
+        self.pack()
+        names = [column.name for column in self.columns]
+        columns: dict[str, Array] = {}
+        for index in range(len(names) - 1, -1, -1):
+            parts = [chunk.pop() for chunk in self.chunks]
+            empty = np.empty(0, dtype=self.columns[index].dtype)
+            columns[names[index]] = np.concatenate(parts) if parts else empty
+        order = np.lexsort([columns[key] for key in reversed(keys)])
+        return {name: columns[name][order] for name in names}
+
+
+class Recorder:
+    """Everything that one replication leaves behind."""
+
+    def __init__(self, window_s: tuple[float, float], psps: int, record: Iterable[str]) -> None:
+        self.opens_s, self.closes_s = window_s
+        self.psps = psps
+        self.payments = Table(PAYMENTS)
+        self.carts = Table(CARTS)
+        wanted = frozenset(record)
+        self.calls = Table(CALLS) if "calls" in wanted else None
+        self.states = Table(STATES) if "states" in wanted else None
+        self.elapsed: dict[tuple[str, int, Answer], list[float]] = {}
+        self.over: dict[tuple[str, int, Answer], Array] = {}
+        self.refusals: Counter[tuple[str, int, str]] = Counter()
+        self.finished = 0
+
+    def call(
+        self, primitive: str, code: int, address: "Address", sent: float, arrived: float, served: "Served"
+    ) -> None:
+        """Note a call of the Node to an EC or a PSP."""
+        if self.opens_s <= sent < self.closes_s:
+            self._count((primitive, code, served.answer), served.at - sent)
+        if self.calls is not None:
+            times = (sent, arrived, served.started_s, served.served_s, served.at)
+            self._row(primitive, code, address, times, served.answer, "none")
+
+    def replied(
+        self,
+        primitive: str,
+        code: int,
+        address: "Address",
+        times: tuple[float, float, float, float],
+        reply: Reply | None,
+    ) -> None:
+        """Note a call to the Node: sent, arrived, reply left, caller knew; `None` if it heard nothing usable."""
+        sent, arrived, leaves, known = times
+        answer = Answer.TIMEOUT if reply is None else Answer.OK if reply.outcome is Outcome.OK else Answer.KO
+        fault = "none" if reply is None or reply.fault_code is None else reply.fault_code.value
+        if self.opens_s <= sent < self.closes_s:
+            self._count((primitive, code, answer), known - sent)
+            if fault != "none":
+                self.refusals[primitive, code, fault] += 1
+        if self.calls is not None:
+            self._row(primitive, code, address, (sent, arrived, arrived, leaves, known), answer, fault)
+
+    def pool_refused(self, primitive: str, code: int) -> None:
+        """Note a call that found no free connection; the pool counts it in time."""
+        self.refusals[primitive, code, "PPT_SUPERAMENTOSOGLIA"] += 1
+
+    def watch(self, thing: Position | Payment | Recipient, now: float) -> None:
+        """Note a change of status at the Node."""
+        if isinstance(thing, Recipient):
+            subject, payment = "receipt", thing.payment
+        elif isinstance(thing, Payment):
+            subject, payment = "payment", thing
+        elif thing.payment is not None:
+            subject, payment = "position", thing.payment
+        else:
+            return  # the first status of a position comes with its first payment's
+        activation: Any = payment.request.body
+        assert self.states is not None
+        attempt = activation.attempt
+        self.states.add(
+            (now, attempt.cart.number, attempt.number, activation.notice, subject, str(thing.status))
+        )
+
+    def _count(self, key: tuple[str, int, Answer], elapsed_s: float) -> None:
+        seen = self.elapsed.get(key)
+        if seen is None:
+            seen = self.elapsed[key] = []
+        seen.append(elapsed_s)
+        if len(seen) >= ROWS:
+            self._bin(key, seen)
+
+    def _bin(self, key: tuple[str, int, Answer], seen: list[float]) -> None:
+        ms = np.array(seen) * 1e3
+        counts = np.array([len(ms), *(int((ms > limit).sum()) for limit in LIMITS_MS)], dtype=np.int64)
+        self.over[key] = self.over[key] + counts if key in self.over else counts
+        seen.clear()
+
+    def _row(
+        self,
+        primitive: str,
+        code: int,
+        address: "Address",
+        times: tuple[float, ...],
+        answer: Answer,
+        fault: str,
+    ) -> None:
+        assert self.calls is not None
+        counterpart = code + self.psps if primitive in OF_ECS else code
+        self.calls.add((PRIMITIVE_NAMES.index(primitive), counterpart, *address, *times, answer.value, fault))
+
+    def finish(self, cart: "Cart") -> None:
+        """Write the rows of a cart that is over."""
+        for attempt in cart.tries:
+            for each in attempt.activations:
+                self.payments.add(_PAYMENT(each))
+            self.finished += len(attempt.activations)
+        self.carts.add(
+            (
+                cart.number,
+                cart.arrived_s,
+                cart.size,
+                cart.psp,
+                cart.amount_cents,
+                cart.measured,
+                len(cart.tries),
+                cart.waited_s,
+                cart.redirected_s,
+                cart.settled_s,
+                cart.ending,
+            )
+        )
+
+    def records(
+        self,
+        replication: int,
+        end_s: float,
+        names: Mapping[str, tuple[str, ...]],
+        stations: Mapping[str, Array],
+        events: int,
+    ) -> Records:
+        """Close the books and return them; rows are in order of cart, try and notice."""
+        tables = {
+            "payments": self.payments.columns_sorted_by(("cart", "attempt", "notice")),
+            "carts": self.carts.columns_sorted_by(("cart",)),
+            "primitives": self._primitives(),
+            "refusals": self._refusals(),
+            "stations": stations,
+        }
+        if self.calls is not None:
+            tables["calls"] = self.calls.columns_sorted_by(("cart", "attempt", "sent_s", "primitive", "notice"))
+        if self.states is not None:
+            tables["states"] = self.states.columns_sorted_by(("cart", "attempt", "notice", "at_s"))
+        named = {**names, "primitive": PRIMITIVE_NAMES, "counterpart": (*names["psp"], *names["ec_group"])}
+        return Records(replication, (self.opens_s, self.closes_s), end_s, named, tables, events)
+
+    def _primitives(self) -> dict[str, Array]:
+        for key, seen in self.elapsed.items():
+            if seen:
+                self._bin(key, seen)
+        rows = sorted(
+            (*self._keys(primitive, code), ANSWERS.index(answer.value), *map(int, counts))
+            for (primitive, code, answer), counts in self.over.items()
+        )
+        return _columns(PRIMITIVES, rows)
+
+    def _refusals(self) -> dict[str, Array]:
+        rows = sorted(
+            (*self._keys(primitive, code), FAULTS.index(fault), count)
+            for (primitive, code, fault), count in self.refusals.items()
+        )
+        return _columns(REFUSALS, rows)
+
+    def _keys(self, primitive: str, code: int) -> tuple[int, int]:
+        return PRIMITIVE_NAMES.index(primitive), code + self.psps if primitive in OF_ECS else code
+
+
+def _columns(columns: Sequence[Column], rows: Sequence[tuple[int, ...]]) -> dict[str, Array]:
+    by_column = zip(*rows, strict=True) if rows else ([] for _ in columns)
+    return {c.name: np.array(list(v), dtype=c.dtype) for c, v in zip(columns, by_column, strict=True)}

@@ -1,0 +1,76 @@
+"""One replication: a pure function of scenario, seed and replication number, giving records.
+
+The run has a warm-up, a measured window, and a drain in which arrivals have stopped and everything in flight is
+followed to its end.
+"""
+
+import gc
+from collections.abc import Callable, Collection
+from typing import Any
+
+import numpy.typing as npt
+
+from sim.kernel.clock import Steps
+from sim.model.arrivals import arrival_times, end_of_arrivals_s
+from sim.model.assemble import World, assemble
+from sim.model.cart import Cart
+from sim.model.citizen import journey
+from sim.model.invariants import Broken, records_hold
+from sim.protocol.messages import ProtocolError
+from sim.records import Records
+from sim.scenario.load import Loaded
+
+__all__ = ["RunError", "end_of_arrivals_s", "replicate"]
+
+Progress = Callable[[float, int], None]
+_TOGETHER = 256
+"""Carts whose journeys are begun at one moment, up to their first call; they arrive at their own times."""
+
+
+class RunError(Exception):
+    """A rule of the protocol or an invariant broke: a bug of the program, never of its input."""
+
+
+def replicate(
+    loaded: Loaded, replication: int, *, progress: Progress | None = None, record: Collection[str] = frozenset()
+) -> Records:
+    """Run one replication and return its records.
+
+    `progress(now_s, payments)` is called after every sweep of the simulated Node. `record` names the tables wanted
+    on top of the usual ones: `calls`, `states`. Raises `RunError` when an invariant breaks.
+    """
+    scenario = loaded.scenario
+    world, streams = assemble(scenario, replication, record)
+    times = arrival_times(scenario, streams, loaded.trace_s)
+    collecting = gc.isenabled()
+    gc.disable()  # nothing that lives long refers to itself, and the collector would walk over all of it
+    try:
+        world.clock.begin(_arrive(world, times, scenario.run.warm_up, scenario.citizen.retry.max_tries))
+        world.jobs.start(
+            scenario.node.jobs.mod3CancelV2,
+            scenario.node.jobs.paSendRt,
+            lambda: progress(world.clock.now, world.recorder.finished) if progress else None,
+        )
+        world.clock.run()
+        world.carts.finish_all()
+        stations = world.stations.table(world.names["station"], world.clock.now)
+        records = world.recorder.records(replication, world.clock.now, world.names, stations, world.clock.events)
+        records_hold(records.tables["payments"])
+    except (Broken, ProtocolError) as error:
+        raise RunError(f"{error}; seed {scenario.run.seed}, replication {replication}") from error
+    finally:
+        if collecting:
+            gc.enable()
+    return records
+
+
+def _arrive(world: World, times: npt.NDArray[Any], warm_up_s: float, max_tries: int) -> Steps:
+    """Begin the journey of every cart, some together."""
+    for start in range(0, len(times), _TOGETHER):
+        arriving = times[start : start + _TOGETHER].tolist()
+        if arriving[0] > world.clock.now:
+            yield arriving[0]
+        for number, at in enumerate(arriving, start):
+            cart = Cart(number, at, at >= warm_up_s, world.plan.cart(number))
+            steps = journey(cart, world.plan, world.checkout, max_tries)
+            world.clock.begin(world.carts.follow(cart, steps))
