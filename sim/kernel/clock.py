@@ -63,8 +63,7 @@ class Clock(simpy.Environment):
     @property
     def events(self) -> int:
         """Number of entries that have been put into the event heap so far."""
-        count: int = self._eid.__reduce__()[1][0]
-        return count
+        return int(self._eid.__reduce__()[1][0])
 
     @property
     def scheduled(self) -> int:

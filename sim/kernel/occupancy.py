@@ -47,7 +47,7 @@ def _padded(values: Array, size: int) -> Array:
 class Occupancy:
     """Calls of one station or pool, or of several that are reported as one."""
 
-    def __init__(self, bin_s: float) -> None:
+    def __init__(self, bin_s: float = 60.0) -> None:
         self.bin_s = bin_s
         self._asked: list[float] = []
         self._from: list[float] = []

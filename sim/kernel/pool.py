@@ -25,7 +25,6 @@ class Pool:
         *,
         queue_limit: int | None = None,
         wait_limit_s: float | None = None,
-        bin_s: float = 60.0,
         occupancy: Occupancy | None = None,
     ) -> None:
         self.clock = clock
@@ -33,7 +32,7 @@ class Pool:
         self.size = size
         self.queue_limit = queue_limit
         self.wait_limit_s = wait_limit_s
-        self.occupancy = Occupancy(bin_s) if occupancy is None else occupancy
+        self.occupancy = occupancy or Occupancy()
         self.occupancy.capacity(0.0, size)
         self._free = size
         self._returning: list[float] = []

@@ -30,12 +30,11 @@ class Station:
         queue_limit: int | None = None,
         schedule: Sequence[tuple[float, int]] = (),
         outages: Sequence[tuple[Window, bool]] = (),
-        bin_s: float = 60.0,
         occupancy: Occupancy | None = None,
     ) -> None:
         self.name = name
         self.queue_limit = queue_limit
-        self.occupancy = Occupancy(bin_s) if occupancy is None else occupancy
+        self.occupancy = occupancy or Occupancy()
         self._waiting: deque[float] = deque()
         self._free: list[float] = [0.0] * (workers or 0)
         self._changes = deque(sorted(schedule))

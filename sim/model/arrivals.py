@@ -88,4 +88,5 @@ def _inverse(points: Array, times: Array, rates: Array, cumulative: Array) -> Ar
     missing = points - cumulative[piece]
     root = np.sqrt(np.maximum(first * first + 2 * slope * missing, 0.0))
     after = np.divide(2 * missing, first + root, out=np.zeros_like(missing), where=(first + root) > 0)
-    return np.minimum(times[piece] + after, times[piece + 1])
+    arrived: Array = np.minimum(times[piece] + after, times[piece + 1])
+    return arrived

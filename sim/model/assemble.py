@@ -1,6 +1,6 @@
 """Assembly: from a scenario to actors that are wired together and ready to run."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from sim.kernel.clock import Clock
 from sim.kernel.incidents import Factor, Timeline, Window, calendar, renewals
+from sim.kernel.occupancy import Occupancy
 from sim.kernel.pool import Pool
 from sim.kernel.station import Station
 from sim.kernel.streams import Streams
@@ -22,8 +23,7 @@ from sim.model.node import Node
 from sim.model.plan import SENDS, Plan
 from sim.model.psp import Psps
 from sim.model.recorder import Recorder
-from sim.protocol.ledger import Closing, Ledger, Recipient
-from sim.protocol.messages import Activate, Outcome
+from sim.protocol.ledger import Ledger
 from sim.protocol.settings import PRESETS, ProtocolSettings
 from sim.records import STATIONS
 from sim.scenario.schema import Incident, PoolSection, Scenario, Servers
@@ -107,28 +107,24 @@ class World:
 
 
 class Stations:
-    """Every station and pool of the world, by the name under which it is reported."""
+    """What is known of every station and pool, by the name under which it is reported."""
 
-    def __init__(self) -> None:
-        self.by_name: dict[str, list[Station | Pool]] = {}
+    def __init__(self, bin_s: float) -> None:
+        self.bin_s = bin_s
+        self.by_name: dict[str, Occupancy] = {}
 
-    def add(self, name: str, station: Station | Pool) -> None:
-        """Register a station; those of one name are added up."""
-        self.by_name.setdefault(name, []).append(station)
+    def of(self, name: str) -> Occupancy:
+        """Return the occupancy that all stations of one name share."""
+        return self.by_name.setdefault(name, Occupancy(self.bin_s))
 
     def table(self, names: Sequence[str], until_s: float) -> dict[str, Array]:
         """Return the table `stations` up to a moment."""
-        parts: list[dict[str, Array]] = []
-        for code, name in enumerate(names):
-            members = [station.table(until_s) for station in self.by_name.get(name, [])]
-            if members:
-                total = dict(members[0])
-                for other in members[1:]:
-                    for column in ("arrivals", "refused", "busy_s", "waiting_s", "capacity_s"):
-                        total[column] = total[column] + other[column]
-                    total["queue_max"] = np.maximum(total["queue_max"], other["queue_max"])
-                total["station"] = np.full(len(total["bin_start_s"]), code)
-                parts.append(total)
+        parts = [
+            {"station": np.full(len(table["bin_start_s"]), code), **table}
+            for code, name in enumerate(names)
+            if name in self.by_name
+            for table in [self.by_name[name].table(until_s)]
+        ]
         return {
             column.name: np.concatenate([part[column.name] for part in parts]).astype(column.dtype)
             for column in STATIONS
@@ -152,10 +148,10 @@ class _Builder:
         self.scenario = scenario
         self.plan = plan
         self.clock = clock
-        self.bin_s = scenario.run.bin
         self.incidents = _Incidents(scenario, streams)
-        self.stations = Stations()
-        self.shared: dict[str, Station | Pool] = {}
+        self.stations = Stations(scenario.run.bin)
+        self.pools: dict[str, Pool] = {}
+        self.unlimited: dict[str, Station] = {}
         self.troubles = {
             f"{kind}.{each.name}": self.incidents.troubles(f"{kind}.{each.name}")
             for kind, servers in (("psps", scenario.psps), ("ecs", scenario.ecs))
@@ -164,46 +160,41 @@ class _Builder:
 
     def station(self, name: str, servers: Servers) -> Station:
         """Return a station with the workers, the schedule and the outages of its actor."""
-        station = Station(
+        return Station(
             name,
             servers.workers,
             queue_limit=servers.queue_limit,
             schedule=[(change.at, change.workers) for change in servers.schedule],
             outages=self.incidents.outages(name),
-            bin_s=self.bin_s,
+            occupancy=self.stations.of(name),
         )
-        self.stations.add(name, station)
-        return station
 
     def node(self) -> Station:
         """Return the Node's own station."""
         processing = self.scenario.node.processing
-        station = Station(
+        return Station(
             "node",
             processing.workers,
             queue_limit=processing.queue_limit,
             outages=self.incidents.outages("node"),
-            bin_s=self.bin_s,
+            occupancy=self.stations.of("node"),
         )
-        self.stations.add("node", station)
-        return station
 
     def pool(self, name: str, options: PoolSection) -> Pool | None:
         """Return the pool through which the Node calls a counterpart, the shared one or its own, if it is limited."""
         if options.size is None:
             return None
-        if options.shared and name in self.shared:
-            return self.shared[name]  # type: ignore[return-value]
+        if options.shared and name in self.pools:
+            return self.pools[name]
         pool = Pool(
             self.clock,
             name,
             options.size,
             queue_limit=options.queue_limit,
             wait_limit_s=options.wait_limit,
-            bin_s=self.bin_s,
+            occupancy=self.stations.of(name),
         )
-        self.shared[name] = pool
-        self.stations.add(name, pool)
+        self.pools[name] = pool
         return pool
 
     def ec(self, group: int, _ec: int) -> Callee:
@@ -211,11 +202,10 @@ class _Builder:
         servers = self.scenario.ecs[group]
         name = f"ecs.{servers.name}"
         if servers.workers is None and not servers.schedule:
-            station = self.shared.get(name) or self.station(name, servers)
-            self.shared[name] = station
+            station = self.unlimited.get(name) or self.station(name, servers)
+            self.unlimited[name] = station
         else:
             station = self.station(name, servers)
-        assert isinstance(station, Station)
         pool = self.pool("node.ec_pool", self.scenario.node.ec_pool)
         return Callee(group, station, pool, self.troubles[name], self._uniform)
 

@@ -39,6 +39,15 @@ class Cart:
         self.over = False  # the citizen will do no more
         self.side_flows = 0  # flows of this cart besides the citizen's own
 
+    def forget(self) -> None:
+        """Let go of everything, so that nothing refers to itself and no garbage collector is needed."""
+        for attempt in self.tries:
+            for activation in attempt.activations:
+                activation.payment = activation.request = None
+            attempt.activations.clear()
+            attempt.closing = attempt.outcome = None
+        self.tries.clear()
+
 
 class Try:
     """One try of a cart, from activation to the end of everything it set in motion."""
@@ -71,10 +80,32 @@ class Activation:
     """One notice in one try: a token, if the activation succeeds."""
 
     __slots__ = (
-        "answered_s", "attempt", "authorised_s", "cancel_cause", "cancelled_s", "closed_s", "draws", "fault", "issued_s",
-        "notice", "notified_s", "notify_answer", "outcome_s", "paid_s", "payment", "place", "receipt_s",
-        "receipt_sends", "receipt_refused", "request", "requested_s", "reversal_cause", "reversal_requested_s",
-        "reversal_tries", "reversed_s", "status",
+        "answered_s",
+        "attempt",
+        "authorised_s",
+        "cancel_cause",
+        "cancelled_s",
+        "closed_s",
+        "draws",
+        "fault",
+        "issued_s",
+        "notice",
+        "notified_s",
+        "notify_answer",
+        "outcome_s",
+        "paid_s",
+        "payment",
+        "place",
+        "receipt_refused",
+        "receipt_s",
+        "receipt_sends",
+        "request",
+        "requested_s",
+        "reversal_cause",
+        "reversal_requested_s",
+        "reversal_tries",
+        "reversed_s",
+        "status",
     )  # fmt: skip
 
     def __init__(self, attempt: Try, notice: int, draws: NoticeDraws) -> None:

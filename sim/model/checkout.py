@@ -124,7 +124,8 @@ class Checkout:
             if arrived < inf:
                 if arrived > self.clock.now:
                     yield arrived
-                reply, leaves = yield from self._ask(activation, arrived + drawn.work_s, drawn.work_s, gives_up - drawn.back_s)
+                patience_until = gives_up - drawn.back_s
+                reply, leaves = yield from self._ask(activation, arrived, drawn.work_s, patience_until)
                 known = leaves + drawn.back_s
             heard = arrived < inf and known <= gives_up
             if not heard:
@@ -146,13 +147,13 @@ class Checkout:
         activation.fault = "transport"
         return gives_up
 
-    def _ask(self, activation: Activation, leaves: float, work_s: float, patience_until: float) -> Replying:
+    def _ask(self, activation: Activation, arrived: float, work_s: float, patience_until: float) -> Replying:
         """Have the Node answer, or stop listening at `patience_until`.
 
         Where the Node cannot make Checkout wait longer than that, no timer is needed. Otherwise the Node goes on in a
         flow of its own, and a timer runs against it.
         """
-        if leaves + self.ec_wait_s <= patience_until:
+        if arrived + work_s + self.ec_wait_s <= patience_until:
             return (yield from self._issue(activation, work_s, patience_until))
         replied: list[Replied] = []
         event = self.clock.event()
@@ -261,10 +262,10 @@ class Checkout:
     def cancelled(self, attempt: Try, cause: str) -> None:
         """Note which payments of a try have just been cancelled, and why."""
         for each in attempt.activations:
-            if each.cancel_cause == "none" and each.payment is not None:
-                if each.payment.status is PaymentStatus.CANCELLED:
-                    each.cancelled_s = self.clock.now
-                    each.cancel_cause = cause
+            payment = each.payment
+            if each.cancel_cause == "none" and payment is not None and payment.status is PaymentStatus.CANCELLED:
+                each.cancelled_s = self.clock.now
+                each.cancel_cause = cause
 
     # --- result -------------------------------------------------------------------------------------------------
 

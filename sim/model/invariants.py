@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 
 
-class Broken(AssertionError):
+class BrokenInvariantError(AssertionError):
     """An invariant does not hold."""
 
     def __init__(self, what: str, activation: "Activation | str", at_s: float) -> None:
@@ -33,7 +33,7 @@ def token_issued(activation: "Activation", now: float) -> None:
     """Invariant 6: at most one open token per notice."""
     payment = activation.payment
     if payment is None or payment.position.payment is not payment:
-        raise Broken("a second token is open for the notice", activation, now)
+        raise BrokenInvariantError("a second token is open for the notice", activation, now)
 
 
 def cart_over(cart: "Cart", settings: ProtocolSettings, now: float) -> None:
@@ -47,29 +47,29 @@ def cart_over(cart: "Cart", settings: ProtocolSettings, now: float) -> None:
 def _one_branch(attempt: "Try", now: float) -> None:
     first = attempt.activations[0]
     if attempt.notifications != (attempt.closing is not None):
-        raise Broken(f"{attempt.notifications} notifications of one cart", first, now)
+        raise BrokenInvariantError(f"{attempt.notifications} notifications of one cart", first, now)
     if attempt.closing is not None:
         if attempt.close is None or attempt.close.outcome is Outcome.KO:
-            raise Broken("a cart closed KO was notified", first, now)
+            raise BrokenInvariantError("a cart closed KO was notified", first, now)
         if len({each.payment.status in SETTLED for each in attempt.activations if each.payment is not None}) != 1:
-            raise Broken("tokens of one cart ended in different branches", first, now)
+            raise BrokenInvariantError("tokens of one cart ended in different branches", first, now)
 
 
 def _receipts(activation: "Activation", settings: ProtocolSettings, now: float) -> None:
     payment = activation.payment
     if payment is None:
         if activation.authorised_s == activation.authorised_s:
-            raise Broken("money was taken without a token", activation, now)
+            raise BrokenInvariantError("money was taken without a token", activation, now)
         return
     paid = payment.status in SETTLED
     if (activation.paid_s == activation.paid_s) != paid or (activation.receipt_sends > 0) != paid:
-        raise Broken("a receipt and a payment made do not go together", activation, now)
+        raise BrokenInvariantError("a receipt and a payment made do not go together", activation, now)
     if payment.status is PaymentStatus.NOTIFIED and any(
         r.status is not RecipientStatus.NOTIFIED for r in payment.recipients
     ):
-        raise Broken("NOTIFIED before every recipient was final", activation, now)
+        raise BrokenInvariantError("NOTIFIED before every recipient was final", activation, now)
     if activation.receipt_sends > 1 + settings.receipt_max_retries:
-        raise Broken(f"{activation.receipt_sends} sends of one receipt", activation, now)
+        raise BrokenInvariantError(f"{activation.receipt_sends} sends of one receipt", activation, now)
 
 
 def records_hold(payments: Mapping[str, Array]) -> None:
@@ -85,11 +85,11 @@ def records_hold(payments: Mapping[str, Array]) -> None:
     amounts = payments["amount_cents"]
     taken, found = int(amounts[authorised].sum()), int(amounts[placed].sum())
     if taken != found:
-        raise Broken(f"{taken} cents were taken and {found} cents are accounted for", "of all", 0.0)
+        raise BrokenInvariantError(f"{taken} cents were taken and {found} cents are accounted for", "of all", 0.0)
 
 
 def _all(payments: Mapping[str, Array], holds: Array, what: str) -> None:
     if not holds.all():
         row = int(np.argmin(holds))
         name = ".".join(str(int(payments[key][row])) for key in ("cart", "attempt", "notice"))
-        raise Broken(what, name, float(payments["requested_s"][row]))
+        raise BrokenInvariantError(what, name, float(payments["requested_s"][row]))

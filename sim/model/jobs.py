@@ -70,6 +70,7 @@ class Carts:
         outcomes = [attempt.outcome for attempt in cart.tries if attempt.outcome is not None]
         tokens = [each.payment.token for each in activations if each.payment is not None]
         self.node.ledger.forget([*requests, *outcomes], tokens)
+        cart.forget()
 
 
 def _is_over(cart: Cart) -> bool:

@@ -198,7 +198,7 @@ class Plan:
             return (draw(what) < share).tolist() if np.any(share) else [False] * count
 
         def times(distribution: Distribution, what: str) -> list[Any]:
-            return _values(distribution, count, lambda: draw(what)).tolist()
+            return list(_values(distribution, count, lambda: draw(what)).tolist())
 
         def calls(name: str, callees: Array) -> list[CallDraws]:
             return list(map(CallDraws._make, zip(*self.calls[name].columns(callees, draw), strict=True)))

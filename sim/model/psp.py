@@ -12,7 +12,7 @@ from typing import Any
 from sim.kernel.clock import Steps
 from sim.model.callee import Callee, Caller, Served
 from sim.model.cart import Try, beside, statuses, try_of
-from sim.model.invariants import Broken
+from sim.model.invariants import BrokenInvariantError
 from sim.model.node import Answered, Node, Replied
 from sim.model.plan import Plan
 from sim.protocol.faults import Fault
@@ -83,7 +83,8 @@ class Psps:
             if send:
                 drawn = self.plan.call("outcome", number, -1, 0, attempt.number, send)
             gives_up, arrived = sent + psp.outcome_timeout, sent + drawn.out_s
-            answered, recipients, leaves = False, (), gives_up
+            answered, leaves = False, gives_up
+            recipients: Sequence[Recipient] = ()
             if arrived < inf:
                 if arrived > self.clock.now:  # otherwise it has waited for the notification's result (R16)
                     yield arrived
@@ -121,7 +122,8 @@ class Psps:
                 each.paid_s = self.clock.now
         elif reply is not None:
             if statuses(attempt) != before:
-                raise Broken("a refused outcome changed the state", attempt.activations[0], self.clock.now)
+                first = attempt.activations[0]
+                raise BrokenInvariantError("a refused outcome changed the state", first, self.clock.now)
             if reply.fault_code is Fault.PPT_TOKEN_SCADUTO:
                 for each in attempt.activations:
                     if each.cancel_cause in EXPIRY_CAUSES:

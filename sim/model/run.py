@@ -15,7 +15,7 @@ from sim.model.arrivals import arrival_times, end_of_arrivals_s
 from sim.model.assemble import World, assemble
 from sim.model.cart import Cart
 from sim.model.citizen import journey
-from sim.model.invariants import Broken, records_hold
+from sim.model.invariants import BrokenInvariantError, records_hold
 from sim.protocol.messages import ProtocolError
 from sim.records import Records
 from sim.scenario.load import Loaded
@@ -56,7 +56,7 @@ def replicate(
         stations = world.stations.table(world.names["station"], world.clock.now)
         records = world.recorder.records(replication, world.clock.now, world.names, stations, world.clock.events)
         records_hold(records.tables["payments"])
-    except (Broken, ProtocolError) as error:
+    except (BrokenInvariantError, ProtocolError) as error:
         raise RunError(f"{error}; seed {scenario.run.seed}, replication {replication}") from error
     finally:
         if collecting:

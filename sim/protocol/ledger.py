@@ -325,13 +325,20 @@ class Ledger:
     # --- memory -------------------------------------------------------------------------------------------------
 
     def forget(self, requests: Iterable[Activate | SendOutcome], tokens: Iterable[Hashable]) -> None:
-        """Drop all memory of requests and tokens that nobody will name again, and of the notices activated."""
+        """Drop all memory of requests and tokens that nobody will name again, and of the notices activated.
+
+        What is dropped no longer refers to itself, so that it goes without the help of a garbage collector.
+        """
         for request in requests:
             self._remembered.pop(request.idempotency_key, None)
             if isinstance(request, Activate):
                 self.positions.pop(request.notice, None)
         for token in tokens:
-            self.payments.pop(token, None)
+            payment = self.payments.pop(token)
+            payment.recipients = []
+            if payment.closing is not None:
+                self.closings.pop(payment.closing, None)
+                payment.closing = None
 
     # --- expiry -------------------------------------------------------------------------------------------------
 

@@ -69,14 +69,15 @@ def _ends(scenario: Scenario) -> Found:
     for path, ends in services:
         total = sum(getattr(ends, name).probability for name in Ends.model_fields)
         if total > 1 + _TOLERANCE:
-            yield path, f"has probabilities that add up to {100 * total:.6g}%", "write at most 100% in all; the rest is ok"
+            yield path, f"has probabilities that add up to {100 * total:.6g}%", "write at most 100%; the rest is ok"
 
 
 def _incident(scenario: Scenario, number: int, incident: Incident) -> Found:
     path = f"incidents.{number}"
     targets = ["node", *(f"psps.{p.name}" for p in scenario.psps), *(f"ecs.{g.name}" for g in scenario.ecs)]
     if incident.target not in targets:
-        yield f"{path}.target", f"names {incident.target}, which is not in the scenario", f"write one of {_some(targets)}"
+        fix = f"write one of {_some(targets)}"
+        yield f"{path}.target", f"names {incident.target}, which is not in the scenario", fix
     if incident.target == "node" and incident.effect != "outage":
         yield f"{path}.effect", "cannot happen to the Node", "write outage, or another target"
     on_calendar = incident.at is not None and incident.duration is not None

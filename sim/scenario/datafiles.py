@@ -20,7 +20,7 @@ MAX_BYTES = 500_000_000
 MAX_SAMPLES = 1_000_000
 
 
-class _Unreadable(Exception):
+class _DataError(Exception):
     """What is wrong with a data file, and what to do about it."""
 
 
@@ -41,15 +41,16 @@ def _empirical(tree: Tree, path: str, folder: Path, problems: list[Problem]) -> 
         return
     wanted = {"file", "column", "unit"}
     if set(options) != wanted:
-        problems.append(Problem(tree.at, path, "needs file, column and unit", "write {file: x.csv, column: c, unit: ms}"))
+        fix = "write {file: x.csv, column: c, unit: ms}"
+        problems.append(Problem(tree.at, path, "needs file, column and unit", fix))
         return
     try:
         values = _column(folder, str(options["file"]), str(options["column"]))
         if len(values) > MAX_SAMPLES:
-            raise _Unreadable(f"has {len(values)} values; give at most {MAX_SAMPLES}, or a quantile table")
+            raise _DataError(f"has {len(values)} values; give at most {MAX_SAMPLES}, or a quantile table")
         if (values < 0).any():
-            raise _Unreadable("has negative values; keep values of zero or more")
-    except _Unreadable as error:
+            raise _DataError("has negative values; keep values of zero or more")
+    except _DataError as error:
         problems.append(_problem(tree, path, error))
         values = np.zeros(1)
     written = [Tree(f"{value!r} {options['unit']}", tree.at) for value in values.tolist()]
@@ -62,12 +63,12 @@ def _trace(tree: Tree, folder: Path, problems: list[Problem]) -> Array | None:
         return None  # the schema says what is missing
     try:
         return _column(folder, str(options["file"]), str(options["column"]), times=True)
-    except _Unreadable as error:
+    except _DataError as error:
         problems.append(_problem(tree, "arrivals.trace", error))
         return None
 
 
-def _problem(tree: Tree, path: str, error: _Unreadable) -> Problem:
+def _problem(tree: Tree, path: str, error: _DataError) -> Problem:
     problem, _, fix = str(error).partition("; ")
     return Problem(tree.at, path, problem, fix)
 
@@ -75,17 +76,17 @@ def _problem(tree: Tree, path: str, error: _Unreadable) -> Problem:
 def _column(folder: Path, name: str, column: str, *, times: bool = False) -> Array:
     file = (folder / name).resolve()
     if not file.is_relative_to(folder):
-        raise _Unreadable(f"names {name}, which lies outside the scenario's folder; move the file there")
+        raise _DataError(f"names {name}, which lies outside the scenario's folder; move the file there")
     if not file.is_file():
-        raise _Unreadable(f"names {name}, which is not there; name a file below the scenario's folder")
+        raise _DataError(f"names {name}, which is not there; name a file below the scenario's folder")
     if file.stat().st_size > MAX_BYTES:
-        raise _Unreadable(f"names {name}, which is over {MAX_BYTES / 1e6:g} MB; give fewer rows")
+        raise _DataError(f"names {name}, which is over {MAX_BYTES / 1e6:g} MB; give fewer rows")
     try:
         table = pq.read_table(file) if file.suffix == ".parquet" else pyarrow.csv.read_csv(file)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, UnicodeDecodeError) as error:
-        raise _Unreadable(f"cannot read {name}: {str(error).splitlines()[0]}; give a CSV or Parquet file") from None
+        raise _DataError(f"cannot read {name}: {str(error).splitlines()[0]}; give a CSV or Parquet file") from None
     if column not in table.column_names:
-        raise _Unreadable(f"finds no column {column} in {name}; write one of {', '.join(table.column_names)}")
+        raise _DataError(f"finds no column {column} in {name}; write one of {', '.join(table.column_names)}")
     return _numbers(table.column(column), name, column, times=times)
 
 
@@ -94,13 +95,13 @@ def _numbers(values: Any, name: str, column: str, *, times: bool) -> Array:
         try:
             stamps = pc.cast(values, pa.timestamp("us"))
         except pa.ArrowInvalid:
-            raise _Unreadable(f"has values in {column} that are no timestamps; write ISO 8601 or seconds") from None
+            raise _DataError(f"has values in {column} that are no timestamps; write ISO 8601 or seconds") from None
         seconds = np.asarray(pc.cast(stamps, pa.int64())).astype(float) / 1e6
         return np.asarray(seconds - seconds.min()) if len(seconds) else seconds
     try:
         numbers = np.asarray(pc.cast(values, pa.float64())).astype(float)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        raise _Unreadable(f"has values in {column} of {name} that are not numbers; write numbers only") from None
+        raise _DataError(f"has values in {column} of {name} that are not numbers; write numbers only") from None
     if not len(numbers) or not np.isfinite(numbers).all():
-        raise _Unreadable(f"has no values, or empty ones, in {column} of {name}; write a number in every row")
+        raise _DataError(f"has no values, or empty ones, in {column} of {name}; write a number in every row")
     return numbers

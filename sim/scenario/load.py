@@ -96,7 +96,8 @@ def _extended(file: Path, folder: Path, depth: int) -> Tree:
         problem = "lies outside the scenario's folder"
         raise ScenarioError([Problem(parent.at, "extends", problem, "name a file in the same folder or below")])
     if depth >= MAX_EXTENDS:
-        raise ScenarioError([Problem(parent.at, "extends", "goes round in a circle", "extend a file that extends none")])
+        fix = "extend a file that extends none"
+        raise ScenarioError([Problem(parent.at, "extends", "goes round in a circle", fix)])
     if not target.is_file():
         problem = f"names {parent.value}, which is not there"
         raise ScenarioError([Problem(parent.at, "extends", problem, "name an existing file in the same folder")])

@@ -11,7 +11,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 MAX_BYTES = 5_000_000
 MAX_NODES = 200_000
@@ -162,8 +162,9 @@ class _Builder:
             return None
         return node.value if kind == "str" else self.yaml.constructor.construct_object(node)
 
-    def _sequence(self, node: SequenceNode, path: str) -> Tree:
-        return Tree([self.build(child, f"{path}.{n}".lstrip(".")) for n, child in enumerate(node.value)], self._at(node))
+    def _sequence(self, node: Node, path: str) -> Tree:
+        children = [self.build(child, f"{path}.{n}".lstrip(".")) for n, child in enumerate(node.value)]
+        return Tree(children, self._at(node))
 
     def _mapping(self, node: MappingNode, path: str) -> Tree:
         tree = Tree({}, self._at(node))
