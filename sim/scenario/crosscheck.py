@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from sim.scenario import slos
 from sim.scenario.schema import Arrivals, Ends, Incident, Scenario
 from sim.scenario.tree import Position, Problem
 
@@ -23,6 +24,7 @@ def crosscheck(scenario: Scenario, trace_s: npt.NDArray[Any] | None, where: Wher
         *_names("ecs", [group.name for group in scenario.ecs]),
         *_names("psps", [psp.name for psp in scenario.psps]),
         *_ends(scenario),
+        *_slos(scenario),
         *(each for n, incident in enumerate(scenario.incidents) for each in _incident(scenario, n, incident)),
     ]
     return [Problem(where(path), path, problem, fix) for path, problem, fix in found]
@@ -87,6 +89,16 @@ def _incident(scenario: Scenario, number: int, incident: Incident) -> Found:
         yield path, "does not say when it happens", "write at and duration, or mtbf and mttr"
     if incident.effect == "slowdown" and incident.factor == 1.0:
         yield f"{path}.factor", "slows nothing down", "write a factor above 1, for example factor: 10"
+
+
+def _slos(scenario: Scenario) -> Found:
+    names = {"psp": tuple(p.name for p in scenario.psps), "ec_group": tuple(g.name for g in scenario.ecs)}
+    for index, text in enumerate(scenario.slos):
+        try:
+            slos.parse(text, names)
+        except ValueError as error:
+            problem, _, fix = str(error).partition("; ")
+            yield f"slos.{index}", problem, fix
 
 
 def _some(names: list[str]) -> str:

@@ -111,7 +111,7 @@ class Cart(Section):
     """What is in a cart. The distribution of cart sizes is published nowhere: assumed."""
 
     notices: dict[Annotated[int, Field(ge=1, le=5)], Share] = Field(default={1: 1.0}, min_length=1)
-    amount: Euros = Field(default=Lognormal(median=65.0, sigma=1.5), description="amount of a notice")
+    amount: Euros = Field(default=Lognormal(median=6500.0, sigma=1.5), description="amount of a notice")
 
 
 class Retry(Section):
