@@ -133,6 +133,13 @@ REFUSALS = (
 )
 """One row per primitive, counterpart and fault code."""
 
+_OF_REVERSALS = (
+    "cart", "attempt", "notice", "cart_size", "psp", "ec_group", "ec", "amount_cents", "measured", "authorised_s",
+    "cancelled_s", "cancel_cause", "reversal_requested_s", "reversed_s", "reversal_cause", "reversal_tries", "place",
+)  # fmt: skip
+REVERSALS = tuple(column for column in PAYMENTS if column.name in _OF_REVERSALS)
+"""One row per payment that was to be given back: the payments with a reversal cause."""
+
 STATIONS = (
     Column("station", _I2, "station or pool; the stations of an EC group are added up", "station"),
     Column("bin_start_s", _F, "start of the time bin"),
@@ -181,6 +188,8 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
     "calls": CALLS,
     "states": STATES,
 }
+STORED: Mapping[str, tuple[Column, ...]] = {**TABLES, "reversals": REVERSALS}
+"""What a run's folder has, one file each."""
 ON_REQUEST = ("calls", "states")
 """Tables that are recorded only when asked for, since they have a row per event."""
 
@@ -203,6 +212,13 @@ class Records:
     def column_names(self, column: Column) -> tuple[str, ...] | None:
         """Return the names of a category column, or None for a plain column."""
         return self.names[column.names] if isinstance(column.names, str) else column.names
+
+
+def stored(records: Records) -> dict[str, Mapping[str, Array]]:
+    """Return the tables as they are stored: those recorded, and the reversals among the payments."""
+    payments = records.tables["payments"]
+    chosen = payments["reversal_cause"] != 0
+    return {**records.tables, "reversals": {c.name: payments[c.name][chosen] for c in REVERSALS}}
 
 
 def empty(columns: tuple[Column, ...]) -> dict[str, Array]:

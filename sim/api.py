@@ -1,0 +1,43 @@
+"""The functions of `import sim`: files and names in, results out."""
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sim.experiment import run as experiment
+from sim.experiment.run import Run
+from sim.scenario.load import Loaded, from_dict
+from sim.scenario.load import load as load_file
+
+Scenario = str | Path | Mapping[str, Any] | Loaded
+
+
+def load(scenario: Scenario, sets: Sequence[str] = ()) -> Loaded:
+    """Load a scenario from a file, or from plain values as a file would have them.
+
+    `sets` are assignments such as `"psps.psp-a.outcome_delay.p98=3 s"`. Raises `ScenarioError`, which lists every
+    problem with its place.
+    """
+    if isinstance(scenario, Loaded):
+        return scenario
+    return from_dict(scenario, sets) if isinstance(scenario, Mapping) else load_file(scenario, sets)
+
+
+def run(
+    scenario: Scenario,
+    *,
+    replications: int | None = None,
+    seed: int | None = None,
+    sets: Sequence[str] = (),
+    jobs: int | None = 1,
+    out: str | Path | None = None,
+    record: Collection[str] = (),
+) -> Run:
+    """Run a scenario and return its figures and records.
+
+    `jobs` is the number of processes (None: one per core; a script then needs `if __name__ == "__main__":`).
+    `out` is the folder in which the run is kept; without it the records live as long as the result. `record` may
+    name `calls` and `states`.
+    """
+    assigned = [*sets, *([] if seed is None else [f"run.seed={seed}"])]
+    return experiment.run(load(scenario, assigned), replications=replications, jobs=jobs, out=out, record=record)
