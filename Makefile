@@ -1,21 +1,37 @@
-# `make test` is the whole check of correctness; `make check` adds lint, types and import contracts.
+# `make run` shows what the tool does; `make test` is the whole check of correctness; `make check` adds lint, types and
+# import contracts. Everything is installed into .venv, by whichever target needs it first.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: test check clean
+.PHONY: run test check bench docs clean
 
-.venv/installed: pyproject.toml
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --editable '.[test]'
-	touch $@
+run: .venv/run
+	$(BIN)/pagopa-sim run scenarios/baseline.yaml
 
-test: .venv/installed
-	$(BIN)/python -m pytest
+test: .venv/test
+	$(BIN)/python -m pytest -n auto
 
-check: .venv/installed
+check: .venv/test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: .venv/test
+	$(BIN)/python -m benchmarks.bench
+
+docs: .venv/run # the pages that are made from tables in the code
+	$(BIN)/python -m sim.report.reference
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/run: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+.venv/test: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $@ .venv/run
 
 clean:
 	rm -rf .venv

@@ -1,4 +1,4 @@
-"""The same protocol path, as a competent SimPy user writes it from the tutorial: the peer that the simulator is timed against.
+"""The same protocol path as a competent SimPy user writes it from the tutorial: what the simulator is timed against.
 
 One process per cart, per activation and per call; `simpy.Resource` for workers; `any_of([call, timeout])` for every
 timeout; draws one by one from `random`; an object per payment, and a dict per payment as its record. It is written

@@ -93,8 +93,9 @@ class Cohort:
     @cached_property
     def outcome_delay_s(self) -> Array:
         """Time from acceptance to outcome; NaN for tokens not accepted or without outcome."""
-        delay = np.maximum(self.payments["outcome_s"] - self.payments["answered_s"], 0.0)
-        return np.where(self.accepted, delay, np.nan)
+        delay: Array = np.maximum(self.payments["outcome_s"] - self.payments["answered_s"], 0.0)
+        delay[~self.accepted] = np.nan
+        return delay
 
     @cached_property
     def in_time(self) -> Array:
@@ -114,7 +115,8 @@ class Cohort:
     @cached_property
     def blocked_s(self) -> Array:
         """How long a token that was later cancelled blocked its notice."""
-        return np.nan_to_num(self.payments["cancelled_s"] - self.payments["issued_s"])
+        blocked: Array = np.nan_to_num(self.payments["cancelled_s"] - self.payments["issued_s"])
+        return blocked
 
     def placed(self, place: str) -> Array:
         """Tell whose money is in one place at the end."""

@@ -33,6 +33,6 @@ _NOTES: dict[str, Any] = {
 
 def _annotated(value: dict[str, Any]) -> dict[str, Any]:
     """Let a value be written plainly, or as `{value: ..., source: ...}`."""
-    described = {key: value.pop(key) for key in ("description", "default", "title") if key in value}
+    described: dict[str, Any] = {key: value.pop(key) for key in ("description", "default", "title") if key in value}
     noted = {"type": "object", "required": ["value"], "properties": {"value": value, **_NOTES}}
     return {**described, "anyOf": [value, noted]}
