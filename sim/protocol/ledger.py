@@ -8,6 +8,7 @@ the rules (R1-R16 of `docs/protocol.md`) that it is responsible for.
 
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from sim.protocol.faults import Fault
 from sim.protocol.messages import Activate, Answer, Close, Outcome, ProtocolError, Reply, SendOutcome
@@ -110,6 +111,8 @@ class Ledger:
         """Closed carts that wait for an outcome or for expiry."""
         self.pending: dict[Recipient, None] = {}
         """Receipts to send again."""
+        self.forced: set[Position | Payment] = set()
+        """What had its status overwritten from outside, and the notices of such payments: free of the tables."""
         self._remembered: dict[Hashable, _Remembered] = {}
         self._last_token = 0
 
@@ -126,7 +129,7 @@ class Ledger:
             return _ko(Fault.PPT_ATTIVAZIONE_IN_CORSO)
         if position.status in (_N.PAID, _N.NOTIFIED):
             return self._remember(request, _ko(Fault.PPT_PAGAMENTO_DUPLICATO), now)
-        if position.payment is not None:
+        if position.status is _N.PAYING:
             return self._remember(request, _ko(Fault.PPT_PAGAMENTO_IN_CORSO), now)
         position.activating = True
         return position
@@ -141,14 +144,16 @@ class Ledger:
             return _ko(Fault.PPT_SUPERAMENTOSOGLIA)
         if answer is not Answer.OK:
             return self._remember(request, _ko(_EC_FAULTS[answer]), now)
-        validity = self.settings.token_validity_s if request.validity_s is None else request.validity_s
         self._last_token += 1
-        payment = Payment(self._last_token, position, request, now + validity)
+        payment = Payment(self._last_token, position, request, now + self._validity_s(request))
         self._move_payment(payment, _P.PAYING, now)
         self._move_position(position, _N.PAYING, now)
         position.payment = payment
         self.payments[payment.token] = self.open[payment.token] = payment
-        return self._remember(request, Reply(Outcome.OK, token=payment.token), now, validity)
+        return self._remember(request, Reply(Outcome.OK, token=payment.token), now)
+
+    def _validity_s(self, request: Activate) -> float:
+        return self.settings.token_validity_s if request.validity_s is None else request.validity_s
 
     # --- close --------------------------------------------------------------------------------------------------
 
@@ -156,6 +161,8 @@ class Ledger:
         """Close a cart, all or nothing; a `Closing` has to be notified to the PSP once (R4, R5)."""
         if request.channel_version == 1 and len(request.tokens) > 1:
             return Reply(Outcome.KO, http=400, description="Wrong channel version"), None
+        if len(set(request.tokens)) < len(request.tokens):
+            return Reply(Outcome.KO, http=400, description="Invalid paymentTokens"), None
         payments = [p for t in request.tokens if (p := self.payments.get(t)) is not None]
         refusal = self._refusal(request, payments)
         if refusal is not None:
@@ -222,7 +229,7 @@ class Ledger:
         """
         if (known := self._recall(request, now)) is not None:
             return known, []
-        payments = [p for t in request.tokens if (p := self.payments.get(t)) is not None]
+        payments = [p for t in dict.fromkeys(request.tokens) if (p := self.payments.get(t)) is not None]
         refusal = self._outcome_refusal(request, payments)
         if refusal is not None:
             return self._remember(request, refusal, now), []
@@ -239,7 +246,7 @@ class Ledger:
         closing = payments[0].closing if payments else None
         if (
             closing is None
-            or len(payments) < len(request.tokens)
+            or len(payments) < len(set(request.tokens))
             or any(p.closing is not closing for p in payments)
             or closing.request.psp != request.psp
         ):
@@ -262,7 +269,7 @@ class Ledger:
         if any(p.position.status in (_N.PAID, _N.NOTIFIED) for p in payments):
             return _ko(Fault.PPT_PAGAMENTO_DUPLICATO)
         if any(p.status is _P.CANCELLED for p in payments):
-            if any(p.position.payment is not None for p in payments):
+            if any(p.position.payment not in (None, p) for p in payments):
                 return _ko(Fault.PPT_PAGAMENTO_DUPLICATO)
             if closing.answer is Answer.KO:
                 return _ko(self.settings.after_refusal_fault, "Esito discorde")
@@ -388,30 +395,51 @@ class Ledger:
             return None
         return known.reply if known.request == request else _ko(Fault.PPT_ERRORE_IDEMPOTENZA)
 
-    def _remember(
-        self, request: Activate | SendOutcome, reply: Reply, now: float, validity_s: float | None = None
-    ) -> Reply:
+    def _remember(self, request: Activate | SendOutcome, reply: Reply, now: float) -> Reply:
         key = request.idempotency_key
         if key is not None and self.settings.idempotency:
-            limit = self.settings.idempotency_validity_s
-            lasts = limit if validity_s is None else min(limit, validity_s)
+            lasts = self.settings.idempotency_validity_s
+            if isinstance(request, Activate):
+                lasts = min(lasts, self._validity_s(request))
             self._remembered[key] = _Remembered(request, reply, now + lasts)
         return reply
 
     def _forget_key(self, request: Activate) -> None:
         self._remembered.pop(request.idempotency_key, None)
 
+    # --- from outside -------------------------------------------------------------------------------------------
+
+    def force(self, thing: Position | Payment, status: Any) -> None:
+        """Overwrite a status behind the ledger's back, as a test does in the database: no rule and no watch.
+
+        The status need not be one of the tables. From then on the thing, and the notice of a payment, may move
+        anywhere: after such a change a lawful event can look like an unlawful one.
+        """
+        thing.status = status
+        self.forced.add(thing)
+        if isinstance(thing, Position):
+            if status is not _N.PAYING:
+                thing.payment = None
+            return
+        self.forced.add(thing.position)
+        if thing.closing is None:
+            self.open.pop(thing.token, None)
+            if status is _P.PAYING:
+                self.open[thing.token] = thing
+        elif not thing.closing.in_flight and status in PAYABLE:
+            self.closings[thing.closing] = None
+
     # --- moves --------------------------------------------------------------------------------------------------
 
     def _move_payment(self, payment: Payment, status: PaymentStatus, now: float) -> None:
-        if status not in PAYMENT_TRANSITIONS[payment.status]:
+        if status not in PAYMENT_TRANSITIONS.get(payment.status, ()) and payment not in self.forced:
             raise ProtocolError(f"payment {payment.token}", payment.status, status)
         payment.status = status
         if self.watch is not None:
             self.watch(payment, now)
 
     def _move_position(self, position: Position, status: PositionStatus, now: float) -> None:
-        if status not in POSITION_TRANSITIONS[position.status]:
+        if status not in POSITION_TRANSITIONS.get(position.status, ()) and position not in self.forced:
             raise ProtocolError(f"notice {position.notice}", position.status, status)
         position.status = status
         if self.watch is not None:
