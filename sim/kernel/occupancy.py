@@ -73,16 +73,21 @@ class Occupancy:
             self._integrate()
 
     def gave_up(self, asked: float, until: float) -> None:
-        """Note a call that waited in vain."""
+        """Note a call that waited in vain: it arrived when it asked and is refused when it stops waiting."""
         self._waits_from.append(asked)
         self._waits_until.append(until)
-        self._asked.append(asked)
-        self.refuse(until)
+        self._refuse(asked, until)
 
     def refuse(self, now: float) -> None:
-        """Note a call that was refused."""
-        at = int(now / self.bin_s)
-        self._refused[at] = self._refused.get(at, 0) + 1
+        """Note a call that was refused when it arrived."""
+        self._refuse(now, now)
+
+    def _refuse(self, asked: float, at: float) -> None:
+        self._asked.append(asked)
+        index = int(at / self.bin_s)
+        self._refused[index] = self._refused.get(index, 0) + 1
+        if len(self._asked) >= _TOGETHER:
+            self._integrate()
 
     def queue(self, now: float, length: int) -> None:
         """Note the length of the queue after somebody joined it."""
@@ -113,13 +118,7 @@ class Occupancy:
         """Return one value per bin up to a moment; names and meanings as in the records of stations."""
         self._integrate()
         bins = max(1, int(np.ceil(until_s / self.bin_s)))
-        refused, longest = np.zeros(bins, dtype=np.int64), np.rint(self._waiting.before(bins)).astype(np.int64)
-        for at, count in self._refused.items():
-            if at < bins:
-                refused[at] += count
-        for at, length in self._longest.items():
-            if at < bins:
-                longest[at] = max(longest[at], length)
+        refused = np.array([self._refused.get(at, 0) for at in range(bins)], dtype=np.int64)
         arrived = np.rint(_padded(self._arrivals.steps, bins)[:bins]).astype(np.int64)
         return {
             "bin_start_s": np.arange(bins) * self.bin_s,
@@ -127,6 +126,18 @@ class Occupancy:
             "refused": refused,
             "busy_s": self._busy.integral(bins),
             "waiting_s": self._waiting.integral(bins),
-            "queue_max": longest,
+            "queue_max": self._queue_max(bins),
             "capacity_s": np.full(bins, np.nan) if self._capacity is None else self._capacity.integral(bins),
         }
+
+    def _queue_max(self, bins: int) -> Array:
+        """Return the longest queue per bin: as somebody joined it, or as the bin before left it.
+
+        What several stations that are reported as one left behind is known only as their sum; none of them left more
+        than that, nor more than the longest of the bin before.
+        """
+        longest, last = np.zeros(bins, dtype=np.int64), 0
+        for at, left in enumerate(np.rint(self._waiting.before(bins)).astype(np.int64).tolist()):
+            last = max(self._longest.get(at, 0), min(left, last))
+            longest[at] = last
+        return longest

@@ -15,7 +15,10 @@ from sim.kernel.occupancy import Occupancy
 
 
 class Pool:
-    """Permits with a FIFO queue, bounded in length and in waiting time."""
+    """Permits with a FIFO queue, bounded in length and in waiting time.
+
+    Of things that happen at one moment, permits come back first, then those who wait are served, then newcomers ask.
+    """
 
     def __init__(
         self,
@@ -42,8 +45,8 @@ class Pool:
     def acquire(self) -> bool | Event:
         """Take a permit: True at once, False if refused, or an event whose value says which, later."""
         now = self.clock.now
-        self._take_back(now)
-        if self._free and not self._waiters:
+        self._settle(now)
+        if self._free:
             self._free -= 1
             return True
         full = self.queue_limit is not None and len(self._waiters) >= self.queue_limit
@@ -62,10 +65,22 @@ class Pool:
         heappush(self._returning, at)
         self._plan()
 
-    def _take_back(self, now: float) -> None:
+    def _settle(self, now: float) -> None:
+        """Take back what is due by now, give it to those who wait, and send away those who have waited too long."""
         while self._returning and self._returning[0] <= now:
             heappop(self._returning)
             self._free += 1
+        while self._waiters:
+            event, asked = self._waiters[0]
+            if self._free:
+                self._free -= 1
+                event.succeed(True)
+            elif self.wait_limit_s is not None and asked + self.wait_limit_s <= now:
+                self.occupancy.gave_up(asked, now)
+                event.succeed(False)
+            else:
+                return
+            self._waiters.popleft()
 
     def _plan(self) -> None:
         """Have the pool wake up when the first waiter can be served or has waited too long."""
@@ -83,17 +98,5 @@ class Pool:
         if at != self._wakes_at:
             return  # an earlier wake-up has taken its place
         self._wakes_at = inf
-        self._take_back(at)
-        while self._waiters:
-            event, asked = self._waiters[0]
-            if self._free:
-                self._free -= 1
-                self._waiters.popleft()
-                event.succeed(True)
-            elif self.wait_limit_s is not None and asked + self.wait_limit_s <= at:
-                self._waiters.popleft()
-                self.occupancy.gave_up(asked, at)
-                event.succeed(False)
-            else:
-                break
+        self._settle(at)
         self._plan()

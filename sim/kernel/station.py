@@ -8,7 +8,8 @@ finished, or killed if its policy says so.
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from heapq import heapify, heappop, heappush, heapreplace
+from heapq import heapreplace
+from operator import itemgetter
 
 from sim.kernel.incidents import Timeline, Window
 from sim.kernel.occupancy import Occupancy
@@ -17,9 +18,10 @@ from sim.kernel.occupancy import Occupancy
 class Station:
     """Workers with one FIFO queue.
 
-    `workers` None means unlimited. `queue_limit` counts admitted calls that have not started. `schedule` lists
-    (moment, workers from then on). `outages` lists (window, whether it kills calls in service). Stations that share
-    an `occupancy` are reported as one.
+    `workers` None means unlimited or, with a schedule, none until its first change. `queue_limit` counts admitted calls
+    that have not started. `schedule` lists (moment, workers from then on). `outages` lists (window, whether it kills
+    calls in service). A call that no worker would ever take is refused. Of things that happen at one moment, arrivals
+    are last. Stations that share an `occupancy` are reported as one.
     """
 
     def __init__(
@@ -37,8 +39,8 @@ class Station:
         self.occupancy = occupancy or Occupancy()
         self._waiting: deque[float] = deque()
         self._free: list[float] = [0.0] * (workers or 0)
-        self._changes = deque(sorted(schedule))
-        self._workers = workers or 0
+        self._leaving: list[float] = []
+        self._changes = deque(sorted(schedule, key=itemgetter(0)))
         self._down = Timeline([window for window, _ in outages])
         self._kills = Timeline([window for window, kills in outages if kills])
         limited = workers is not None or bool(schedule)
@@ -107,12 +109,11 @@ class Station:
             self._change(*self._changes.popleft())
 
     def _change(self, at: float, workers: int) -> None:
-        for _ in range(self._workers, workers):
-            heappush(self._free, at)
-        for _ in range(workers, self._workers):
-            heappop(self._free)
-        heapify(self._free)
-        self._workers = workers
+        """Keep so many workers: the idle leave first, then whoever ends first, unless called back before that."""
+        busy = sorted(end for end in self._free + self._leaving if end > at)
+        too_many = max(0, len(busy) - workers)
+        self._leaving = busy[:too_many]
+        self._free = [at] * max(0, workers - len(busy)) + busy[too_many:]
 
     def _queue_is_full(self, now: float) -> bool:
         if self.queue_limit is None:

@@ -44,6 +44,6 @@ class Streams:
 
 
 def _uniform(raw: Array) -> Array:
-    """Turn words of 64 bits into the midpoints of 2^53 equal parts of (0, 1)."""
-    uniform: Array = (raw >> np.uint64(11)) * 2.0**-53 + 2.0**-54
+    """Turn words of 64 bits into the midpoints of 2^52 equal parts of (0, 1): of 2^53, the last would round to 1."""
+    uniform: Array = (raw >> np.uint64(12)) * 2.0**-52 + 2.0**-53
     return uniform
