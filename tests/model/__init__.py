@@ -1,0 +1,1 @@
+"""Tests of the whole model from outside: scenarios in, records out."""

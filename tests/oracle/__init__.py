@@ -1,0 +1,1 @@
+"""Scenarios whose figures are known without a simulator."""
