@@ -10,12 +10,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sim.records import ANSWERS, CANCEL_CAUSES, ENDINGS, EXPIRY_CAUSES, FAULTS, PLACES, Records
+from sim.records import ANSWERS, CANCEL_CAUSES, ENDINGS, EXPIRY_CAUSES, PLACES, Records
 
 Array = npt.NDArray[Any]
+
+LIMIT_S = 2.0
+"""The service level of answers and outcomes (SANP, livelli di servizio PSP: 98% within 2 s)."""
+ANSWERED = tuple(ANSWERS.index(name) for name in ("ok", "ko", "malformed"))
+"""Codes of calls that got an answer, whatever it said."""
 _EXPIRY = [CANCEL_CAUSES.index(cause) for cause in EXPIRY_CAUSES]
 _OK = ANSWERS.index("ok")
-_ANSWERED = [ANSWERS.index(name) for name in ANSWERS if name in ("ok", "ko", "malformed")]
+_MAY_BE_BOOKED = [ANSWERS.index(name) for name in ("ok", "malformed", "timeout")]
 
 
 class Cohort:
@@ -26,7 +31,6 @@ class Cohort:
         self.payments = _measured(records, "payments")
         self.carts = _measured(records, "carts")
         self.primitives = records.tables["primitives"]
-        self.refusals = records.tables["refusals"]
 
     def codes(self, table: str, dimension: str) -> tuple[Array, int]:
         """Return the group of every row of a table (-1: none) and the number of groups."""
@@ -86,26 +90,45 @@ class Cohort:
         return accepted
 
     @cached_property
+    def owes_outcome(self) -> Array:
+        """The PSP has the payment for all that the Node knows: it accepted, or took the call and gave no usable answer.
+
+        A PSP that refused, or that could not be reached, owes nothing.
+        """
+        return np.isin(self.payments["notify_answer"], _MAY_BE_BOOKED)
+
+    @cached_property
     def without_outcome(self) -> Array:
         """No outcome ever reached the Node."""
         return np.isnan(self.payments["outcome_s"])
 
     @cached_property
+    def outcome_after_expiry(self) -> Array:
+        """The first outcome reached the Node when the token had been cancelled by expiry."""
+        after: Array = self.payments["outcome_s"] > self.payments["cancelled_s"]
+        return self.expired & after
+
+    @cached_property
     def outcome_delay_s(self) -> Array:
-        """Time from acceptance to outcome; NaN for tokens not accepted or without outcome."""
-        delay: Array = np.maximum(self.payments["outcome_s"] - self.payments["answered_s"], 0.0)
-        delay[~self.accepted] = np.nan
-        return delay
+        """Time from acceptance to outcome, to the millisecond; NaN for tokens not accepted or without outcome.
+
+        The platform's clock has milliseconds: without rounding, a delay of exactly 2 s would be late or not by the
+        last bit of a sum.
+        """
+        delay = np.round(self.payments["outcome_s"] - self.payments["answered_s"], 3)
+        return np.where(self.accepted, np.maximum(delay, 0.0), np.nan)
 
     @cached_property
     def in_time(self) -> Array:
-        """Accepted, and the outcome came within 2 s."""
-        return self.outcome_delay_s <= 2.0
+        """Accepted, and the outcome came within the limit."""
+        in_time: Array = self.outcome_delay_s <= LIMIT_S
+        return in_time
 
     @cached_property
     def late(self) -> Array:
-        """Accepted, and the outcome came, but after 2 s."""
-        return self.outcome_delay_s > 2.0
+        """Accepted, and the outcome came, but after the limit."""
+        late: Array = self.outcome_delay_s > LIMIT_S
+        return late
 
     @cached_property
     def both_ways(self) -> Array:
@@ -113,15 +136,26 @@ class Cohort:
         return ~np.isnan(self.payments["receipt_s"]) & ~np.isnan(self.payments["reversed_s"])
 
     @cached_property
+    def life_s(self) -> Array:
+        """How long a token was open; NaN for a token that was never issued, or never paid nor cancelled."""
+        released = np.fmin(self.payments["paid_s"], self.payments["cancelled_s"])
+        life: Array = released - self.payments["issued_s"]
+        return life
+
+    @cached_property
     def blocked_s(self) -> Array:
-        """How long a token that was later cancelled blocked its notice."""
+        """How long a token that was later cancelled blocked its notice; 0 for all others."""
         blocked: Array = np.nan_to_num(self.payments["cancelled_s"] - self.payments["issued_s"])
         return blocked
 
-    def placed(self, place: str) -> Array:
-        """Tell whose money is in one place at the end."""
-        placed: Array = self.payments["place"] == PLACES.index(place)
-        return placed
+    @cached_property
+    def still_blocked(self) -> Array:
+        """The token is neither paid nor cancelled at the end of the run."""
+        return self.issued & np.isnan(self.life_s)
+
+    def placed(self, *places: str) -> Array:
+        """Tell whose money is in one of some places at the end."""
+        return np.isin(self.payments["place"], [PLACES.index(place) for place in places])
 
     # --- carts --------------------------------------------------------------------------------------------------
 
@@ -136,10 +170,20 @@ class Cohort:
         return ending
 
     @cached_property
+    def redirected(self) -> Array:
+        """The citizen went back to the EC's site; one who abandoned did not."""
+        return ~np.isnan(self.carts["redirected_s"])
+
+    @cached_property
     def unknown_time_s(self) -> Array:
-        """Time for which a citizen who had gone back did not know; NaN where it was known before."""
+        """Time for which a citizen who had gone back did not know; NaN where it was known before, or never."""
         after = self.carts["settled_s"] - self.carts["redirected_s"]
         return np.where(after > 0, after, np.nan)
+
+    @cached_property
+    def unknown_at_redirect(self) -> Array:
+        """The citizen went back to the EC's site without knowing how it ended."""
+        return ~np.isnan(self.unknown_time_s) | (self.redirected & self.ending("unknown"))
 
     # --- calls --------------------------------------------------------------------------------------------------
 
@@ -154,23 +198,16 @@ class Cohort:
         return counts
 
     def answered_late(self, primitive: str) -> Array:
-        """Count the calls of a primitive that got an answer after more than 2 s."""
-        counts: Array = self._answered(primitive) * self.primitives["over_2000_ms"]
+        """Count the calls of a primitive that got an answer after the limit."""
+        counts: Array = self._answered(primitive) * self.primitives[f"over_{LIMIT_S * 1000:.0f}_ms"]
         return counts
-
-    def refused_as(self, primitive: str, *faults: str) -> Array:
-        """Count the Node's replies to a primitive with one of some fault codes."""
-        of = self.refusals["primitive"] == self.records.names["primitive"].index(primitive)
-        codes = [FAULTS.index(fault) for fault in faults]
-        refused: Array = of * np.isin(self.refusals["fault"], codes) * self.refusals["count"]
-        return refused
 
     def _of(self, primitive: str) -> Array:
         same: Array = self.primitives["primitive"] == self.records.names["primitive"].index(primitive)
         return same
 
     def _answered(self, primitive: str) -> Array:
-        return self._of(primitive) & np.isin(self.primitives["answer"], _ANSWERED)
+        return self._of(primitive) & np.isin(self.primitives["answer"], ANSWERED)
 
 
 def _measured(records: Records, table: str) -> dict[str, Array]:

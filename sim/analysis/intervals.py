@@ -1,9 +1,13 @@
 """Intervals over replications, which are independent and identically distributed by construction.
 
 A rate is estimated by sum / sum over replications (the ratio estimator) and never by the mean of ratios, which is
-biased. A share near 0 or 1 gets Wilson's interval, at the sample size that the variance between replications is worth
-(as Korn and Graubard do for surveys), so that it stays inside [0, 1] and has a width when nothing happened.
-Sources: Law, Simulation Modeling and Analysis, ch. 9; Korn and Graubard (1998), Survey Methodology 24; Wilson (1927).
+biased. Where few events are counted, Student's t on the variance between replications fails: it has no width when
+nothing happened, leaves [0, 1], and is too short when two replications agree by chance. Shares and totals therefore get
+score intervals, at the sample size that the variance between replications is worth (as Korn and Graubard do for
+surveys), and are never narrower than if all events were independent.
+
+Sources: Law, Simulation Modeling and Analysis, ch. 9; Korn and Graubard (1998), Survey Methodology 24; Wilson (1927),
+JASA 22.
 """
 
 from collections.abc import Sequence
@@ -13,14 +17,17 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import chdtri, ndtri, stdtrit
+from scipy.special import ndtri, stdtrit
 
 Values = Sequence[float] | npt.NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean with its interval; `low` and `high` are NaN when there are not enough replications. `n` counts them."""
+    """A mean with its interval; `low` and `high` are NaN when fewer than two replications have the quantity.
+
+    `n` counts the replications that have it.
+    """
 
     mean: float
     low: float
@@ -59,47 +66,58 @@ def ratio(tops: Values, bases: Values, confidence: float) -> Estimate:
 
 
 def share(tops: Values, bases: Values, confidence: float) -> Estimate:
-    """Estimate a share of counted things, sum / sum over replications, inside [0, 1] and never of zero width."""
+    """Estimate a share of counted things, sum / sum over replications, by Wilson's interval.
+
+    The sample size is that of a simple sample with the standard error that the replications show, corrected for the
+    few of them by (z / t)^2, and at most the number of things counted.
+    """
     centre, error, n = _linearised(tops, bases)
     if n < 2 or not isfinite(centre):
         return Estimate(centre, nan, nan, n)
-    total = float(np.sum(bases))
-    if error > 0 and 0 < centre < 1:
-        size, quantile = centre * (1 - centre) / error**2, _t(n, confidence)
-    else:
-        size, quantile = total, float(ndtri((1 + confidence) / 2))
-    low, high = _wilson(centre, size, quantile)
-    return Estimate(centre, low, high, n)
+    z, size = _z(confidence), float(np.sum(bases))
+    if error > 0:
+        size = min(size, centre * (1 - centre) / error**2 * (z / _t(n, confidence)) ** 2)
+    square = z**2 / size
+    middle = (centre + square / 2) / (1 + square)
+    half = sqrt(square * (centre * (1 - centre) + square / 4)) / (1 + square)
+    low, high = max(0.0, middle - half), min(1.0, middle + half)
+    return Estimate(centre, low if centre > 0 else 0.0, high if centre < 1 else 1.0, n)
 
 
 def total(values: Values, each: float, confidence: float) -> Estimate:
-    """Estimate a total per replication; `each` is what one event would add, for the interval where none happened."""
+    """Estimate a total per replication of what events add, by the score interval of a Poisson mean.
+
+    `each` is what one event adds: 1 for a count. Where the variance between replications is more than that of
+    independent events of this size, it takes its place. So with n replications in which nothing happened the interval
+    is 0 to z^2 / n events.
+    """
     found = mean(values, confidence)
-    if found.n >= 2 and not np.any(np.asarray(values)):
-        events = float(chdtri(2, (1 - confidence) / 2)) / 2 / found.n
-        return Estimate(0.0, 0.0, events * each, found.n)
-    return Estimate(found.mean, max(found.low, 0.0) if isfinite(found.low) else nan, found.high, found.n)
+    if found.n < 2:
+        return found
+    z, centre, spread = _z(confidence), found.mean, each
+    if centre > 0:
+        spread = max(each, (found.half_width / z) ** 2 * found.n / centre)
+    square = z**2 * spread / found.n
+    middle, half = centre + square / 2, sqrt(square * (centre + square / 4))
+    return Estimate(centre, max(0.0, middle - half) if centre > 0 else 0.0, middle + half, found.n)
 
 
 def _linearised(tops: Values, bases: Values) -> tuple[float, float, int]:
-    """Return ratio, standard error and number of replications that had something in the base."""
+    """Return ratio, its standard error, and the number of replications that have something in the base."""
     top, base = np.asarray(tops, dtype=float), np.asarray(bases, dtype=float)
-    n = int(np.count_nonzero(base))
+    top, base = top[base > 0], base[base > 0]
+    n = len(base)
     if not n:
         return nan, nan, 0
     centre = float(top.sum() / base.sum())
     if n < 2:
         return centre, inf, n
-    count = len(base)
     residuals = top - centre * base
-    return centre, sqrt(float((residuals**2).sum()) / (count - 1) / count) / float(base.mean()), count
+    return centre, sqrt(float((residuals**2).sum()) / (n - 1) / n) / float(base.mean()), n
 
 
-def _wilson(centre: float, size: float, quantile: float) -> tuple[float, float]:
-    square = quantile**2 / size
-    middle = (centre + square / 2) / (1 + square)
-    half = sqrt(square * (centre * (1 - centre) + square / 4)) / (1 + square)
-    return max(0.0, middle - half) if centre > 0 else 0.0, min(1.0, middle + half) if centre < 1 else 1.0
+def _z(confidence: float) -> float:
+    return float(ndtri((1 + confidence) / 2))
 
 
 def _t(n: int, confidence: float) -> float:

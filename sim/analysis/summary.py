@@ -1,6 +1,6 @@
 """The summary: every figure of a run with its interval, from the tallies of its replications."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
@@ -9,26 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.analysis import intervals
+from sim.analysis.indicators import OFFICIAL, Indicator
 from sim.analysis.intervals import Estimate
-from sim.analysis.metrics import METRICS, Metric
+from sim.analysis.metrics import METRICS, QUANTILES, Metric
 from sim.analysis.slo import Judged, Slo, Verdict, judge, overall
 from sim.analysis.tally import DELAY_GRID_S, Tally, group_names
-from sim.records import LIMITS_MS
+from sim.records import ANSWERS, LIMITS_MS
 
 Array = npt.NDArray[Any]
 By = Mapping[str, Mapping[str, Mapping[str, Estimate]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Indicator:
-    """An official indicator of one subject against its threshold; `verdict` as of an SLO."""
-
-    name: str
-    title: str
-    subject: str
-    estimate: Estimate
-    threshold: str
-    verdict: Verdict
 
 
 @dataclass(frozen=True)
@@ -36,7 +25,9 @@ class Summary:
     """All figures of a run.
 
     `metrics[name]`, and `by[dimension][group][name]`; percentiles are metrics named like `user_wait_p95`.
-    `stations[name]`, `calls[primitive]` and `money[place]` have named estimates.
+    `stations[name]`, `calls[primitive]`, `refusals[primitive]` and `money[place]` have named estimates.
+    `open_tokens` has an estimate for each moment of `open_tokens_at_s`. `outcome_curve` has the share of accepted
+    tokens whose outcome came within each delay of `DELAY_GRID_S`, by PSP and, under "", for all.
     """
 
     confidence: float
@@ -47,7 +38,10 @@ class Summary:
     indicators: tuple[Indicator, ...]
     stations: Mapping[str, Mapping[str, Estimate]]
     calls: Mapping[str, Mapping[str, Estimate]]
+    refusals: Mapping[str, Mapping[str, Estimate]]
     money: Mapping[str, Mapping[str, Estimate]]
+    open_tokens_at_s: tuple[float, ...]
+    open_tokens: tuple[Estimate, ...]
     outcome_curve: Mapping[str, Sequence[float]]
     warnings: tuple[str, ...]
 
@@ -57,18 +51,27 @@ class Summary:
         return overall(list(self.slos))
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values, in the structure that `docs/metrics.md` documents."""
+        """Return plain values, in the structure that `sim.analysis.document` lists."""
+        curves = {psp: [_finite(v) for v in curve] for psp, curve in self.outcome_curve.items()}
         return {
             "metrics": _plain(self.metrics),
             "by": _plain(self.by),
             "slos": [
-                {"slo": j.slo.text, "verdict": j.verdict.value, "limit": j.slo.limit, **j.estimate.to_json()}
+                {
+                    "slo": j.slo.text,
+                    "metric": j.slo.metric,
+                    "operator": j.slo.operator,
+                    "limit": j.slo.limit,
+                    "verdict": j.verdict.value,
+                    **j.estimate.to_json(),
+                }
                 for j in self.slos
             ],
             "verdict": self.verdict.value,
             "indicators": [
                 {
                     "indicator": i.name,
+                    "title": i.title,
                     "subject": i.subject,
                     "threshold": i.threshold,
                     "verdict": i.verdict.value,
@@ -78,10 +81,18 @@ class Summary:
             ],
             "stations": _plain(self.stations),
             "calls": _plain(self.calls),
+            "refusals": _plain(self.refusals),
             "money": _plain(self.money),
+            "open_tokens": {
+                "at_s": list(self.open_tokens_at_s),
+                "mean": [_finite(e.mean) for e in self.open_tokens],
+                "low": [_finite(e.low) for e in self.open_tokens],
+                "high": [_finite(e.high) for e in self.open_tokens],
+            },
             "outcome_curve": {
                 "within_s": [float(s) for s in DELAY_GRID_S],
-                "share": {psp: [float(v) if isfinite(v) else None for v in c] for psp, c in self.outcome_curve.items()},
+                "share": curves.pop("", []),
+                "by_psp": curves,
             },
             "confidence": self.confidence,
             "replications": self.replications,
@@ -94,21 +105,23 @@ def summarise(tallies: Sequence[Tally], slos: Sequence[Slo], confidence: float =
     if not tallies:
         raise ValueError("no replication to summarise")
     tallies = sorted(tallies, key=lambda t: t.replication)
-    metrics = {name: _estimate(tallies, metric, "", 0, confidence) for name, metric in METRICS.items()}
-    for name, percentile, dimension, group in tallies[0].quantiles:
-        if not dimension:
-            values = [t.quantiles[name, percentile, dimension, group] for t in tallies]
-            metrics[f"{name}_p{percentile:g}"] = intervals.mean(values, confidence)
     return Summary(
         confidence,
         len(tallies),
-        metrics,
+        {
+            name: estimate
+            for metric in METRICS.values()
+            for name, estimate in _with_quantiles(tallies, metric, "", 0, "", confidence)
+        },
         _by(tallies, confidence),
         tuple(judge(slo, estimate_of(tallies, slo, confidence)) for slo in slos),
         tuple(_indicators(tallies, confidence)),
         _stations(tallies, confidence),
         _calls(tallies, confidence),
+        _refusals(tallies, confidence),
         _money(tallies, confidence),
+        tuple(tallies[0].open_tokens_at_s.tolist()),
+        tuple(intervals.mean(list(at), confidence) for at in zip(*(t.open_tokens for t in tallies), strict=True)),
         _curve(tallies),
         tuple(_warnings(tallies)),
     )
@@ -131,50 +144,45 @@ def _estimate(tallies: Sequence[Tally], metric: Metric, dimension: str, group: i
         return intervals.share(tops, bases, confidence)
     if metric.kind == "mean":
         return intervals.ratio(tops, bases, confidence)
-    events = sum(float(_events(t, metric)) for t in tallies)
-    whole = sum(float(t.sums[metric.name][""][0, 1]) for t in tallies)
-    return intervals.total(tops, whole / events if events else 1.0, confidence)
+    return intervals.total(tops, _each(tallies, metric), confidence)
 
 
-def _events(tally: Tally, metric: Metric) -> float:
-    """Return how many rows the base of a total has, so that base / rows is what one event adds."""
-    if metric.unit == "EUR":
-        return float(tally.sums["authorised_count"][""][0, 1])
-    return float(tally.sums[metric.name][""][0, 1])
+def _each(tallies: Sequence[Tally], metric: Metric) -> float:
+    """Return what one event adds to a total; 1 for a count, and where there is nothing to take the mean of."""
+    if metric.each is None:
+        return 1.0
+    top, base = np.sum([t.sums[metric.each][""][0] for t in tallies], axis=0)
+    return float(top / base) if base else 1.0
+
+
+def _with_quantiles(
+    tallies: Sequence[Tally], metric: Metric, dimension: str, group: int, name: str, confidence: float
+) -> Iterator[tuple[str, Estimate]]:
+    """Give the estimate of a metric in one group and those of its usual percentiles."""
+    yield metric.name, _estimate(tallies, metric, dimension, group, confidence)
+    for percentile in QUANTILES if metric.sample and dimension != "cause" else ():
+        values = [t.quantiles[metric.name, percentile, dimension, name] for t in tallies]
+        yield f"{metric.name}_p{percentile:g}", intervals.mean(values, confidence)
 
 
 def _by(tallies: Sequence[Tally], confidence: float) -> By:
-    found: dict[str, dict[str, dict[str, Estimate]]] = {}
+    found: dict[str, dict[str, dict[str, Estimate]]] = {d: {} for d in ("psp", "ec_group", "cart_size", "cause")}
     for metric in METRICS.values():
         for dimension in metric.dimensions:
             for group, name in enumerate(group_names(tallies[0].names, metric, dimension)):
                 sums = sum(t.sums[metric.name][dimension][group] for t in tallies)
                 if (sums[0] if dimension == "cause" else sums[1]) > 0:
-                    estimate = _estimate(tallies, metric, dimension, group, confidence)
-                    found.setdefault(dimension, {}).setdefault(name, {})[metric.name] = estimate
+                    estimates = _with_quantiles(tallies, metric, dimension, group, name, confidence)
+                    found[dimension].setdefault(name, {}).update(estimates)
     return found
 
 
-_OFFICIAL = (
-    ("tpnp", "psp", "TPNP", "98% within 2 s", ">=", 0.98),
-    ("tnspo_official", "psp", "TNSPO", "98% within 2 s", ">=", 0.98),
-    ("lspo", "psp", "LSPO", "at most 2%", "<=", 0.02),
-    ("daspo", "psp", "DASPO", "at most 2%", "<=", 0.02),
-    ("tgp", "ec_group", "TGP", "98% within 2 s", ">=", 0.98),
-    ("tsrt", "ec_group", "TSRT", "98% within 2 s", ">=", 0.98),
-)
-"""Indicator, by what, official name, threshold (SANP, indicatori di qualita; PSP quality improvement)."""
-
-
-def _indicators(tallies: Sequence[Tally], confidence: float) -> list[Indicator]:
-    found = []
-    for name, dimension, title, threshold, operator, limit in _OFFICIAL:
-        for group, subject in enumerate(tallies[0].names[dimension]):
-            estimate = _estimate(tallies, METRICS[name], dimension, group, confidence)
+def _indicators(tallies: Sequence[Tally], confidence: float) -> Iterator[Indicator]:
+    for official in OFFICIAL:
+        for group, subject in enumerate(tallies[0].names[official.dimension]):
+            estimate = _estimate(tallies, METRICS[official.metric], official.dimension, group, confidence)
             if estimate.n:
-                slo = Slo(title, name, None, dimension, subject, operator, limit)
-                found.append(Indicator(name, title, subject, estimate, threshold, judge(slo, estimate).verdict))
-    return found
+                yield official.of(subject, estimate)
 
 
 _STATION_RATIOS = {
@@ -188,16 +196,22 @@ _STATION_RATIOS = {
 
 def _stations(tallies: Sequence[Tally], confidence: float) -> dict[str, dict[str, Estimate]]:
     return {
-        name: _station([t.stations[name] for t in tallies], confidence)
-        for name in tallies[0].stations
-        if all(name in t.stations for t in tallies)
+        name: _station([t.stations.get(name, _idle(t)) for t in tallies], confidence)
+        for name in dict.fromkeys(name for t in tallies for name in t.stations)
     }
+
+
+def _idle(tally: Tally) -> dict[str, float]:
+    """Return the numbers of a station that nobody called, which has no rows."""
+    idle = dict.fromkeys(("arrivals", "refused", "busy_s", "capacity_s", "waiting_s", "queue_p95", "queue_max"), 0.0)
+    return {**idle, "window_s": tally.window_s[1] - tally.window_s[0]}
 
 
 def _station(rows: Sequence[Mapping[str, float]], confidence: float) -> dict[str, Estimate]:
     def values(name: str) -> list[float]:
         return [row[name] for row in rows]
 
+    # A call that waited in vain may have arrived before the window and be refused in it.
     asked = [max(row["arrivals"], row["refused"]) for row in rows]
     return {
         **{
@@ -225,16 +239,23 @@ def _calls(tallies: Sequence[Tally], confidence: float) -> dict[str, dict[str, E
             },
             **{
                 answer: intervals.share([r.get(answer, 0.0) for r in rows], calls, confidence)
-                for answer in ("ok", "ko", "malformed", "timeout", "unreachable")
+                for answer in ANSWERS
+                if answer != "none"
             },
         }
     return found
 
 
+def _refusals(tallies: Sequence[Tally], confidence: float) -> dict[str, dict[str, Estimate]]:
+    found: dict[str, dict[str, Estimate]] = {}
+    for primitive, fault in dict.fromkeys((p, f) for t in tallies for p, faults in t.refusals.items() for f in faults):
+        counts = [t.refusals.get(primitive, {}).get(fault, 0) for t in tallies]
+        found.setdefault(primitive, {})[fault] = intervals.total(counts, 1.0, confidence)
+    return found
+
+
 def _money(tallies: Sequence[Tally], confidence: float) -> dict[str, dict[str, Estimate]]:
-    authorised = METRICS["authorised_eur"]
-    count = sum(t.sums["authorised_count"][""][0, 1] for t in tallies)
-    each = sum(t.sums[authorised.name][""][0, 1] for t in tallies) / count if count else 1.0
+    each = _each(tallies, METRICS["authorised_eur"])
     return {
         place: {
             "count": intervals.total([t.money[place][0] for t in tallies], 1.0, confidence),
@@ -246,11 +267,8 @@ def _money(tallies: Sequence[Tally], confidence: float) -> dict[str, dict[str, E
 
 def _curve(tallies: Sequence[Tally]) -> dict[str, list[float]]:
     counts = np.sum([t.outcome_curve for t in tallies], axis=0).astype(float)
-    return {
-        psp: (counts[code, :-1] / counts[code, -1]).tolist()
-        for code, psp in enumerate(tallies[0].names["psp"])
-        if counts[code, -1]
-    }
+    rows = {"": counts.sum(axis=0), **dict(zip(tallies[0].names["psp"], counts, strict=True))}
+    return {psp: (row[:-1] / row[-1]).tolist() for psp, row in rows.items() if row[-1]}
 
 
 def _warnings(tallies: Sequence[Tally]) -> list[str]:
@@ -258,7 +276,7 @@ def _warnings(tallies: Sequence[Tally]) -> list[str]:
     opens, closes = tallies[0].window_s
     late = [t for t in tallies if t.warm_up_cut_s > closes / 2]
     short = [t for t in tallies if opens < t.warm_up_cut_s <= closes / 2]
-    if late:
+    if len(late) > len(tallies) / 2:
         found.append(
             f"{len(late)} of {len(tallies)} replications never settle (MSER-5 would cut in the second half): "
             "load or incidents change during the run, or a queue grows"
@@ -269,6 +287,10 @@ def _warnings(tallies: Sequence[Tally]) -> list[str]:
     if len(tallies) < 2:
         found.append("one replication gives no interval: run at least 2")
     return found
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if isfinite(value) else None
 
 
 def _plain(value: Any) -> Any:

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sim.analysis.cohort import Cohort
+from sim.analysis.cohort import ANSWERED, Cohort
 from sim.analysis.metrics import METRICS, QUANTILES, Metric, Side
 from sim.analysis.warmup import mser_5
-from sim.records import ANSWERS, LIMITS_MS, PAYMENTS, PLACES, Records
+from sim.records import ANSWERS, FAULTS, LIMITS_MS, PAYMENTS, PLACES, Records
 
 Array = npt.NDArray[Any]
 Quantile = tuple[str, float, str, str]
@@ -23,14 +23,18 @@ DELAY_GRID_S = np.concatenate([np.arange(0, 5, 0.05), np.arange(5, 30, 0.5), np.
 """Where the curve of outcome delays is kept."""
 
 
+_ADDED = ("arrivals", "refused", "busy_s", "capacity_s", "waiting_s")
+
+
 @dataclass(frozen=True)
 class Tally:
     """One replication's sums.
 
-    `sums[metric][dimension]` has shape (groups, 2): top and base. `quantiles` are in the metric's unit.
-    `stations[name]` and `calls[primitive]` are named numbers over the measured window. `money[place]` is
-    (payments, cents). `outcome_curve` counts accepted tokens per PSP whose outcome came within each point of
-    `DELAY_GRID_S`. `warm_up_cut_s` is where MSER-5 would cut, of a run that ends arrivals at `window_s[1]`.
+    `sums[metric][dimension]` has shape (groups, 2): top and base. `quantiles` are in the metric's unit. `stations`,
+    `calls` and `refusals` are named numbers over the measured window. `money[place]` is (payments, cents).
+    `outcome_curve` counts accepted tokens per PSP whose outcome came within each point of `DELAY_GRID_S`, and all of
+    them. `open_tokens` counts the tokens open at the moments `open_tokens_at_s`, of all carts, up to the end of
+    arrivals. `warm_up_cut_s` is where MSER-5 would cut, of a run that ends arrivals at `window_s[1]`.
     """
 
     replication: int
@@ -40,8 +44,11 @@ class Tally:
     quantiles: Mapping[Quantile, float]
     stations: Mapping[str, Mapping[str, float]]
     calls: Mapping[str, Mapping[str, float]]
+    refusals: Mapping[str, Mapping[str, int]]
     money: Mapping[str, tuple[int, int]]
     outcome_curve: Array
+    open_tokens_at_s: Array
+    open_tokens: Array
     warm_up_cut_s: float
     events: int
     activations: int
@@ -64,19 +71,21 @@ def _causes(metric: Metric) -> tuple[str, ...]:
 def tally(records: Records, asked: Iterable[Quantile] = ()) -> Tally:
     """Add up one replication; `asked` names quantiles wanted beside the usual ones."""
     cohort = Cohort(records)
-    wanted = dict.fromkeys((m.name, q, "", "") for m in METRICS.values() if m.sample for q in QUANTILES)
-    wanted.update(dict.fromkeys(asked))
     carts = records.tables["carts"]
+    at_s = _bin_starts(records)
     return Tally(
         records.replication,
         records.window_s,
         records.names,
         {metric.name: _sums(cohort, metric) for metric in METRICS.values()},
-        {quantile: _quantile(cohort, quantile) for quantile in wanted},
+        _quantiles(cohort, tuple(asked)),
         _stations(records),
         _calls(records),
+        _refusals(records),
         _money(cohort),
         _outcome_curve(cohort),
+        at_s,
+        _open_tokens(records, at_s),
         mser_5(carts["waited_s"], carts["arrived_s"]),
         records.events,
         len(records.tables["payments"]["cart"]),
@@ -110,38 +119,70 @@ def _by(codes: Array, values: Array, count: int) -> Array:
     return np.bincount(codes[chosen], weights=values[chosen], minlength=count)
 
 
-def _quantile(cohort: Cohort, asked: Quantile) -> float:
-    name, percentile, dimension, group = asked
-    metric = METRICS[name]
+def _quantiles(cohort: Cohort, asked: Iterable[Quantile]) -> dict[Quantile, float]:
+    """Return the usual quantiles of every mean, overall and by group, and those asked for."""
+    wanted: dict[tuple[str, str], set[float]] = {}
+    for metric in METRICS.values():
+        for dimension in ("", *metric.dimensions) if metric.sample else ():
+            wanted[metric.name, dimension] = set(QUANTILES)
+    for name, percentile, dimension, _ in asked:
+        wanted[name, dimension].add(percentile)
+    return {
+        (name, percentile, dimension, group): value
+        for (name, dimension), percentiles in wanted.items()
+        for group, values in _grouped(cohort, METRICS[name], dimension)
+        for percentile, value in zip(sorted(percentiles), _percentiles(values, sorted(percentiles)), strict=True)
+    }
+
+
+def _grouped(cohort: Cohort, metric: Metric, dimension: str) -> list[tuple[str, Array]]:
+    """Return the sample of a metric by group, without what is NaN."""
     assert metric.sample is not None
     values = _values(cohort, metric.sample)
-    if dimension:
-        codes, _ = cohort.codes(metric.sample.table, dimension)
-        values = values[codes == group_names(cohort.records.names, metric, dimension).index(group)]
-    values = values[~np.isnan(values)]
-    return float(np.percentile(values, percentile)) if len(values) else float("nan")
+    seen = ~np.isnan(values)
+    if not dimension:
+        return [("", values[seen])]
+    codes, _ = cohort.codes(metric.sample.table, dimension)
+    names = group_names(cohort.records.names, metric, dimension)
+    return [(name, values[seen & (codes == code)]) for code, name in enumerate(names)]
+
+
+def _percentiles(values: Array, percentiles: list[float]) -> list[float]:
+    if not len(values):
+        return [float("nan")] * len(percentiles)
+    return [float(value) for value in np.percentile(values, percentiles)]
+
+
+def _bin_starts(records: Records) -> Array:
+    """Return where the time bins of the stations start, up to the end of arrivals."""
+    starts = np.unique(records.tables["stations"]["bin_start_s"])
+    return starts[starts <= records.window_s[1]]
+
+
+def _open_tokens(records: Records, at_s: Array) -> Array:
+    """Count the tokens issued by each moment and not yet paid or cancelled; those of other carts count too."""
+    payments = records.tables["payments"]
+    issued = np.sort(payments["issued_s"])
+    released = np.sort(np.fmin(payments["paid_s"], payments["cancelled_s"])[~np.isnan(payments["issued_s"])])
+    return np.searchsorted(issued, at_s, side="right") - np.searchsorted(released, at_s, side="right")
 
 
 def _stations(records: Records) -> dict[str, dict[str, float]]:
+    """Add up every station over the time bins inside the window; over those that touch it if none is."""
     rows, (opens, closes) = records.tables["stations"], records.window_s
-    found = {}
-    starts = rows["bin_start_s"]
-    width_s = float(starts[1] - starts[0]) if len(starts) > 1 and starts[1] > starts[0] else closes
+    starts, bins = rows["bin_start_s"], _bin_starts(records)
+    width_s = float(bins[1] - bins[0]) if len(bins) > 1 else closes
     inside = (starts >= opens - 1e-9) & (starts + width_s <= closes + 1e-9)
     if not inside.any():
-        inside = starts < closes
+        inside = (starts + width_s > opens) & (starts < closes)
+    found = {}
     for code, name in enumerate(records.names["station"]):
         chosen = inside & (rows["station"] == code)
         if chosen.any():
-            queue = rows["waiting_s"][chosen] / width_s
             found[name] = {
                 "window_s": width_s * int(chosen.sum()),
-                "arrivals": float(rows["arrivals"][chosen].sum()),
-                "refused": float(rows["refused"][chosen].sum()),
-                "busy_s": float(rows["busy_s"][chosen].sum()),
-                "capacity_s": float(rows["capacity_s"][chosen].sum()),
-                "waiting_s": float(rows["waiting_s"][chosen].sum()),
-                "queue_p95": float(np.percentile(queue, 95)),
+                **{column: float(rows[column][chosen].sum()) for column in _ADDED},
+                "queue_p95": float(np.percentile(rows["waiting_s"][chosen] / width_s, 95)),
                 "queue_max": float(rows["queue_max"][chosen].max()),
             }
     return found
@@ -149,7 +190,7 @@ def _stations(records: Records) -> dict[str, dict[str, float]]:
 
 def _calls(records: Records) -> dict[str, dict[str, float]]:
     rows = records.tables["primitives"]
-    answered = np.isin(rows["answer"], [ANSWERS.index(a) for a in ("ok", "ko", "malformed")])
+    answered = np.isin(rows["answer"], ANSWERED)
     found = {}
     for code, name in enumerate(records.names["primitive"]):
         chosen = rows["primitive"] == code
@@ -166,6 +207,15 @@ def _calls(records: Records) -> dict[str, dict[str, float]]:
                 **counts,
                 **by_answer,
             }
+    return found
+
+
+def _refusals(records: Records) -> dict[str, dict[str, int]]:
+    rows = records.tables["refusals"]
+    found: dict[str, dict[str, int]] = {}
+    for primitive, fault, count in zip(rows["primitive"], rows["fault"], rows["count"], strict=True):
+        faults = found.setdefault(records.names["primitive"][primitive], {})
+        faults[FAULTS[fault]] = faults.get(FAULTS[fault], 0) + int(count)
     return found
 
 

@@ -1,0 +1,55 @@
+"""The structure of the JSON document in which a run's figures are given: `summary.json`, and `--format json`.
+
+It is text: `Summary.to_json` builds the document, a test compares the two, and `docs/metrics.md` prints this table. A
+key is never renamed or dropped without saying so in the changelog; others read it.
+"""
+
+from collections.abc import Mapping
+
+DOCUMENT: Mapping[str, str] = {
+    "metrics.METRIC": "estimate of each metric; of each mean also its percentiles, named like `user_wait_p95`",
+    "by.DIMENSION.GROUP.METRIC": "the same by `psp`, `ec_group`, `cart_size` (`1` to `5`) and `cause`; a group in "
+    "which a metric has nothing to count, and a cause that never occurred, are left out",
+    "slos[].slo": "the objective as written in the scenario",
+    "slos[].metric": "the metric it is about, by its full name",
+    "slos[].operator": "`<`, `<=`, `>` or `>=`",
+    "slos[].limit": "its limit, in the unit of the metric",
+    "slos[].verdict": "`pass`, `fail` or `undecided`",
+    "slos[].ESTIMATE": "what was measured",
+    "verdict": "of all objectives together: `fail` if one fails, otherwise `undecided` if one is, otherwise `pass`",
+    "indicators[].indicator": "the metric behind an official indicator",
+    "indicators[].title": "its official name",
+    "indicators[].subject": "the PSP or the EC group",
+    "indicators[].threshold": "the threshold, in words",
+    "indicators[].verdict": "as of an objective",
+    "indicators[].ESTIMATE": "what was measured",
+    "stations.STATION.utilisation": "busy workers / workers available; null where workers are unlimited",
+    "stations.STATION.busy": "mean number of busy workers",
+    "stations.STATION.calls_per_s": "calls that arrived per second",
+    "stations.STATION.queue_mean": "mean number of calls waiting",
+    "stations.STATION.queue_p95": "95th percentile over the time bins of the mean queue of a bin",
+    "stations.STATION.queue_max": "longest queue",
+    "stations.STATION.wait_mean_s": "mean wait of a call, in seconds",
+    "stations.STATION.refused_share": "calls refused / calls that arrived",
+    "calls.PRIMITIVE.per_s": "calls sent per second",
+    "calls.PRIMITIVE.over_LIMIT_ms": "share of the answers that took more than 300, 400, 500, 600, 800, 1000, 2000 ms",
+    "calls.PRIMITIVE.ANSWER": "share of the calls that ended `ok`, `ko`, `malformed`, `timeout` or `unreachable`",
+    "refusals.PRIMITIVE.FAULT": "replies of the Node with a fault code, per replication",
+    "money.PLACE.count": "authorised payments whose money is in a place at the end, per replication",
+    "money.PLACE.eur": "their amounts; over all places these add up to `metrics.authorised_eur`",
+    "open_tokens.at_s[]": "moments, in seconds from the start of the run, up to the end of arrivals",
+    "open_tokens.mean[]": "tokens open at each moment, mean over replications",
+    "open_tokens.low[]": "lower end of its interval",
+    "open_tokens.high[]": "upper end of its interval",
+    "outcome_curve.within_s[]": "delays, in seconds",
+    "outcome_curve.share[]": "accepted tokens whose outcome came within each delay / accepted tokens",
+    "outcome_curve.by_psp.PSP[]": "the same for each PSP",
+    "confidence": "confidence of every interval",
+    "replications": "replications summarised",
+    "warnings[]": "what to mind when reading the figures",
+}
+"""Structure of the JSON document: path to value, and what the value is.
+
+A word in capitals stands for any name. An estimate is `{"mean", "low", "high", "n"}`; `ESTIMATE` stands for these four
+beside the other keys. What is not known is null.
+"""
