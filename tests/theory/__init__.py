@@ -1,0 +1,1 @@
+"""The kernel against queueing theory, in closed form."""
