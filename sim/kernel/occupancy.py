@@ -96,7 +96,7 @@ class Occupancy:
             self._longest[at] = length
 
     def capacity(self, at: float, change: int | None) -> None:
-        """Note workers that come or go; None for an unlimited number."""
+        """Note workers that come or go, None for an unlimited number; one who goes may still finish a call."""
         if change is None:
             self._capacity = None
         elif self._capacity is not None:

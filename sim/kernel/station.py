@@ -44,7 +44,7 @@ class Station:
         self._down = Timeline([window for window, _ in outages])
         self._kills = Timeline([window for window, kills in outages if kills])
         limited = workers is not None or bool(schedule)
-        self._note_capacity(workers if limited else None)
+        self._note_capacity((workers or 0) if limited else None)
         self.submit: Callable[[float, float], tuple[float, float, bool] | None]
         """Take a call that arrives now and needs so many seconds of a worker; return when its service starts and
         ends and whether an outage killed it, or None when the call is refused."""
@@ -53,6 +53,8 @@ class Station:
             self.submit = self._planned
         else:
             self.submit = self._plain if limited else self._at_once
+        self.any_order = not (limited or outages)
+        """Whether calls may be submitted in any order of time: no call can wait, so none can see another."""
 
     def _note_capacity(self, workers: int | None) -> None:
         self.occupancy.capacity(0.0, workers)

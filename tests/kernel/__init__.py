@@ -1,0 +1,1 @@
+"""The kernel: time, queues and chance."""
