@@ -22,9 +22,7 @@ def calendar(at_s: float, duration_s: float) -> tuple[Window, ...]:
     return (Window(at_s, at_s + duration_s),)
 
 
-def renewals(
-    streams: Streams, decision: str, mtbf_s: float, mttr_s: float, horizon_s: float
-) -> tuple[Window, ...]:
+def renewals(streams: Streams, decision: str, mtbf_s: float, mttr_s: float, horizon_s: float) -> tuple[Window, ...]:
     """Return the windows that begin before the horizon, with exponential times between and during them.
 
     `mtbf_s` is the mean time from the end of one window to the start of the next, `mttr_s` their mean length.
