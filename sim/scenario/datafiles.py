@@ -1,8 +1,10 @@
 """Data files that a scenario names: samples of an empirical law, and arrival times of a trace.
 
-Only files below the scenario's own folder are read, and what is wrong with them is a problem of the scenario.
+A file is named relative to the scenario file that names it. Only files below the folder of the scenario that is loaded
+are read, and what is wrong with them is a problem of the scenario.
 """
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,95 +15,148 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from sim.kernel.distributions import Empirical
+from sim.scenario.flaws import suggestion
 from sim.scenario.tree import Problem, Tree
+from sim.scenario.units import size_bytes
 
 Array = npt.NDArray[Any]
-MAX_BYTES = 500_000_000
-MAX_SAMPLES = 1_000_000
+MAX_BYTES = size_bytes("500 MB")
+MAX_SAMPLES = 100_000
+"""Samples of one law: more of them say little more, and are carried to every process and written to every manifest."""
+
+
+NOTHING = Empirical((0.0,))
+"""Stands where samples cannot be had, so that the rest of the scenario can be checked."""
 
 
 class _DataError(Exception):
-    """What is wrong with a data file, and what to do about it."""
+    """What is wrong with a data file, what to do about it, and by which key of the scenario it was named."""
+
+    def __init__(self, said: str, key: str = "file") -> None:
+        super().__init__(said)
+        self.key = key
 
 
-def resolve(root: Tree, folder: Path, problems: list[Problem]) -> Array | None:
-    """Put the samples of every empirical law into the tree, and return the arrival times of a trace, if any."""
-    for path, tree in list(root.walk()):
-        if isinstance(tree.value, dict) and "empirical" in tree.value:
-            _empirical(tree.value["empirical"], f"{path}.empirical", folder, problems)
-    arrivals = root.value.get("arrivals") if isinstance(root.value, dict) else None
-    if arrivals is None or not isinstance(arrivals.value, dict) or "trace" not in arrivals.value:
-        return None
-    return _trace(arrivals.value["trace"], folder, problems)
+class DataFiles:
+    """The data files that a scenario may read: below a folder, relative to the file that names them."""
 
+    def __init__(self, folder: Path, homes: Mapping[str, Path], problems: list[Problem]) -> None:
+        self.folder = folder
+        self.homes = homes
+        self.problems = problems
 
-def _empirical(tree: Tree, path: str, folder: Path, problems: list[Problem]) -> None:
-    options = tree.plain()
-    if not isinstance(options, dict) or "values" in options:
-        return
-    wanted = {"file", "column", "unit"}
-    if set(options) != wanted:
-        fix = "write {file: x.csv, column: c, unit: ms}"
-        problems.append(Problem(tree.at, path, "needs file, column and unit", fix))
-        return
-    try:
-        values = _column(folder, str(options["file"]), str(options["column"]))
-        if len(values) > MAX_SAMPLES:
-            raise _DataError(f"has {len(values)} values; give at most {MAX_SAMPLES}, or a quantile table")
-        if (values < 0).any():
-            raise _DataError("has negative values; keep values of zero or more")
-    except _DataError as error:
-        problems.append(_problem(tree, path, error))
-        values = np.zeros(1)
-    written = [Tree(f"{value!r} {options['unit']}", tree.at) for value in values.tolist()]
-    tree.value = {"values": Tree(written, tree.at)}
+    def fill(self, root: Tree) -> Array | None:
+        """Put the samples of every empirical law into the tree, and return the arrival times of a trace, if any."""
+        for path, tree in list(root.walk()):
+            if isinstance(tree.value, dict) and "empirical" in tree.value:
+                self._fill(tree.value["empirical"], f"{path}.empirical")
+        arrivals = root.value.get("arrivals")
+        trace = arrivals.value.get("trace") if arrivals is not None and isinstance(arrivals.value, dict) else None
+        if trace is None or not isinstance(trace.value, dict) or not {"file", "column"} <= set(trace.value):
+            return None  # the schema says what is missing
+        return self._read(trace, "arrivals.trace", _moments)
 
+    def _fill(self, tree: Tree, path: str) -> None:
+        if not isinstance(tree.value, dict) or "values" in tree.value:
+            return
+        if set(tree.value) != {"file", "column", "unit"}:
+            fix = "write {file: values.csv, column: name, unit: ms}"
+            self.problems.append(Problem(tree.at, path, "needs file, column and unit", fix))
+            samples = None
+        else:
+            samples = self._read(tree, path, _samples)
+        if samples is None:
+            tree.value = NOTHING
+        else:
+            tree.value = {"samples": Tree(samples, tree.at), "unit": tree.value["unit"]}
 
-def _trace(tree: Tree, folder: Path, problems: list[Problem]) -> Array | None:
-    options = tree.plain()
-    if not isinstance(options, dict) or not {"file", "column"} <= set(options):
-        return None  # the schema says what is missing
-    try:
-        return _column(folder, str(options["file"]), str(options["column"]), times=True)
-    except _DataError as error:
-        problems.append(_problem(tree, "arrivals.trace", error))
-        return None
-
-
-def _problem(tree: Tree, path: str, error: _DataError) -> Problem:
-    problem, _, fix = str(error).partition("; ")
-    return Problem(tree.at, path, problem, fix)
-
-
-def _column(folder: Path, name: str, column: str, *, times: bool = False) -> Array:
-    file = (folder / name).resolve()
-    if not file.is_relative_to(folder):
-        raise _DataError(f"names {name}, which lies outside the scenario's folder; move the file there")
-    if not file.is_file():
-        raise _DataError(f"names {name}, which is not there; name a file below the scenario's folder")
-    if file.stat().st_size > MAX_BYTES:
-        raise _DataError(f"names {name}, which is over {MAX_BYTES / 1e6:g} MB; give fewer rows")
-    try:
-        table = pq.read_table(file) if file.suffix == ".parquet" else pyarrow.csv.read_csv(file)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, UnicodeDecodeError) as error:
-        raise _DataError(f"cannot read {name}: {str(error).splitlines()[0]}; give a CSV or Parquet file") from None
-    if column not in table.column_names:
-        raise _DataError(f"finds no column {column} in {name}; write one of {', '.join(table.column_names)}")
-    return _numbers(table.column(column), name, column, times=times)
-
-
-def _numbers(values: Any, name: str, column: str, *, times: bool) -> Array:
-    if times and (pa.types.is_timestamp(values.type) or pa.types.is_string(values.type)):
+    def _read(self, tree: Tree, path: str, read: Callable[[Any], Array]) -> Array | None:
+        file, column = tree.value["file"], tree.value["column"]
         try:
-            stamps = pc.cast(values, pa.timestamp("us"))
-        except pa.ArrowInvalid:
-            raise _DataError(f"has values in {column} that are no timestamps; write ISO 8601 or seconds") from None
-        seconds = np.asarray(pc.cast(stamps, pa.int64())).astype(float) / 1e6
-        return np.asarray(seconds - seconds.min()) if len(seconds) else seconds
+            return read(_column(self._find(file), column.value))
+        except _DataError as error:
+            problem, _, fix = str(error).partition("; ")
+            self.problems.append(Problem(tree.value[error.key].at, f"{path}.{error.key}", problem, fix))
+        return None
+
+    def _find(self, written: Tree) -> Path:
+        name = written.value
+        if not isinstance(name, str):
+            raise _DataError("is not the name of a file; name a CSV or Parquet file")
+        file = self.homes.get(written.at.file, self.folder) / name
+        try:
+            if not file.resolve().is_relative_to(self.folder.resolve()):
+                raise _DataError(f"names {name}, which lies outside the scenario's folder; move the file there")
+            if not file.is_file():
+                raise _DataError(f"names {name}, which is not there; name a file below the scenario's folder")
+            if file.stat().st_size > MAX_BYTES:
+                raise _DataError(f"names {name}, which is over {MAX_BYTES / 1e6:g} MB; give fewer rows")
+        except (OSError, ValueError, RuntimeError):  # no permission, too long, a null byte, links in a circle
+            raise _DataError(f"names {name}, which cannot be opened; name a CSV or Parquet file") from None
+        return file
+
+
+def _column(file: Path, column: Any) -> pa.ChunkedArray:
+    """Read one column of a CSV or Parquet file."""
     try:
-        numbers = np.asarray(pc.cast(values, pa.float64())).astype(float)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        raise _DataError(f"has values in {column} of {name} that are not numbers; write numbers only") from None
-    if not len(numbers) or not np.isfinite(numbers).all():
-        raise _DataError(f"has no values, or empty ones, in {column} of {name}; write a number in every row")
-    return numbers
+        if file.suffix.lower() == ".parquet":
+            names = pq.read_schema(file).names
+        else:
+            with pyarrow.csv.open_csv(file) as reader:
+                names = reader.schema.names
+        if names.count(column) != 1:
+            said = f"is a column that {file.name} has twice" if column in names else f"is no column of {file.name}"
+            raise _DataError(f"{said}; {suggestion(column, names)}", "column")
+        if file.suffix.lower() == ".parquet":
+            return pq.read_table(file, columns=[column]).column(0)
+        options = pyarrow.csv.ConvertOptions(include_columns=[column])
+        return pyarrow.csv.read_csv(file, convert_options=options).column(0)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        said = str(error).partition("\n")[0]
+        raise _DataError(f"names {file.name}, which cannot be read: {said}; give a CSV or Parquet file") from None
+
+
+def _samples(column: pa.ChunkedArray) -> Array:
+    """Return values of zero or more."""
+    values = _numbers(column, "write numbers only")
+    if len(values) > MAX_SAMPLES:
+        raise _DataError(f"has {len(values)} rows; give at most {MAX_SAMPLES}, or quantiles")
+    return values
+
+
+def _moments(column: pa.ChunkedArray) -> Array:
+    """Return times from the start of the run; timestamps are counted from the first of them."""
+    if not (pa.types.is_string(column.type) or pa.types.is_timestamp(column.type) or pa.types.is_date(column.type)):
+        return _numbers(column, "write seconds from the start of the run, or ISO 8601 timestamps")
+    try:
+        stamps = pc.cast(pc.cast(column, pa.timestamp("us")), pa.int64())
+    except pa.ArrowException:
+        problem = "has values that are no times"
+        raise _DataError(f"{problem}; write ISO 8601 timestamps, or seconds", "column") from None
+    values = _complete(np.asarray(stamps.to_numpy(), dtype=float) / 1e6)
+    return np.asarray(values - values.min())
+
+
+def _numbers(column: pa.ChunkedArray, fix: str) -> Array:
+    wrong = pa.types.is_boolean(column.type) or pa.types.is_temporal(column.type)
+    try:
+        values = None if wrong else np.asarray(pc.cast(column, pa.float64()).to_numpy(), dtype=float)
+    except pa.ArrowException:
+        values = None
+    if values is None:
+        raise _DataError(f"has values that are no numbers; {fix}", "column")
+    values = _complete(values)
+    if (values < 0).any():
+        row = int(np.argmax(values < 0)) + 1
+        raise _DataError(f"has a negative value in row {row}; write values of zero or more", "column")
+    return values
+
+
+def _complete(values: Array) -> Array:
+    if not len(values):
+        raise _DataError("has no rows; give at least one")
+    if not np.isfinite(values).all():
+        row = int(np.argmin(np.isfinite(values))) + 1
+        raise _DataError(f"has no finite value in row {row}; write one in every row", "column")
+    return values

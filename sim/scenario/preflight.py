@@ -16,11 +16,9 @@ import numpy as np
 from sim.kernel.distributions import Distribution
 from sim.protocol.settings import PRESETS, ProtocolSettings
 from sim.scenario.load import Loaded
-from sim.scenario.schema import Ends, Link, PoolSection, Protocol, Scenario, Servers, Service
+from sim.scenario.schema import HANG_TIME_S, Ends, Link, PoolSection, Protocol, Scenario, Servers, Service
 from sim.scenario.tree import Problem
 
-HANG_TIME_S = 60.0
-"""How long a hung call holds its worker unless the scenario says so: the model's own default."""
 USUAL = 0.98
 """The percentile that a timeout should leave room for: that of the service levels (SANP: 98% within 2 s)."""
 _TRACE_BIN_S = 60.0

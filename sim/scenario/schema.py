@@ -2,7 +2,7 @@
 
 A field's unit is its type: `Seconds`, `PerSecond`, `Share`, `Delay` (a distribution of seconds). Defaults
 that come from a source name it; defaults that nobody publishes say *assumed*. Sources are listed in `docs/model.md`.
-Rules that need more than one section (shares that sum, names that exist) are checked at the bottom, by `Scenario`.
+What needs more than one value (shares that sum, names that exist) is checked in `sim.scenario.crosscheck`.
 """
 
 from typing import Annotated, Literal
@@ -11,10 +11,18 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 
 from sim.kernel.distributions import Constant, Distribution, Exponential, Lognormal
 from sim.scenario.distributions import delay_s, describe, euros
-from sim.scenario.units import duration_s, rate_per_s, share
+from sim.scenario.units import duration_s, rate_per_s, share, whole
+
+HANG_TIME_S = 60.0
+"""How long a hung call holds its worker unless its end says so (assumed)."""
+LONGEST_S, FASTEST_PER_S = 366 * 86400.0, 1e6
+"""Limits beyond which a run is a slip of the pen."""
+
+SLO_LENGTH = 200
 
 _QUANTITY = {"type": ["string", "number"]}
-_LAW = {"anyOf": [_QUANTITY, {"type": "object", "description": "a law, by parameters or percentiles"}]}
+LAW = {"$ref": "#/$defs/Law"}
+"""Where the JSON schema describes laws (`sim.scenario.jsonschema`)."""
 Seconds = Annotated[
     float,
     BeforeValidator(duration_s),
@@ -34,24 +42,37 @@ Delay = Annotated[
     Distribution,
     BeforeValidator(delay_s),
     PlainSerializer(lambda d: describe(d, "s"), when_used="json"),
-    WithJsonSchema(_LAW),
+    WithJsonSchema(LAW),
 ]
 Euros = Annotated[
     Distribution,
     BeforeValidator(euros),
-    PlainSerializer(lambda d: describe(d, "EUR"), when_used="json"),
-    WithJsonSchema(_LAW),
+    PlainSerializer(lambda d: describe(d, "cent"), when_used="json"),
+    WithJsonSchema(LAW),
 ]
+Whole = Annotated[int, BeforeValidator(whole), WithJsonSchema({"type": "integer"})]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
-Workers = Annotated[int, Field(ge=0, le=1_000_000)]
+Workers = Annotated[Whole, Field(ge=0, le=1_000_000)]
 
 
 class Section(BaseModel):
     """A section of a scenario: closed, frozen, written with the platform's names where they exist."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, populate_by_name=True, arbitrary_types_allowed=True, allow_inf_nan=False
+        extra="forbid", frozen=True, arbitrary_types_allowed=True, allow_inf_nan=False
     )
+
+
+def _extension(value: object) -> object:
+    return value if value == "none" else duration_s(value)
+
+
+Extension = Annotated[
+    float | Literal["none"],
+    BeforeValidator(_extension),
+    PlainSerializer(lambda e: e if e == "none" else f"{e!r} s", when_used="json"),
+    WithJsonSchema({**_QUANTITY, "description": "a duration, or none"}),
+]
 
 
 class Protocol(Section):
@@ -59,7 +80,7 @@ class Protocol(Section):
 
     preset: Literal["sanp-3.6.1", "nodo-observed"] = "sanp-3.6.1"
     token_validity: Seconds | None = Field(default=None, gt=0, le=1800, description="at most 30 min (BP-PSP)")
-    token_extension: Seconds | Literal["none"] | None = None
+    token_extension: Extension | None = Field(default=None, description="counted from the close; none: not extended")
     unreachable_is_final: bool | None = None
     accepted_expires: bool | None = None
     psp_timeout: Seconds | None = Field(default=None, gt=0)
@@ -67,26 +88,28 @@ class Protocol(Section):
     receipt_timeout: Seconds | None = Field(default=None, gt=0)
     idempotency: bool | None = None
     idempotency_validity: Seconds | None = Field(default=None, gt=0)
-    receipt_max_retries: int | None = Field(default=None, ge=0, le=1000)
+    receipt_max_retries: Whole | None = Field(default=None, ge=0, le=1000)
 
 
 class Run(Section):
     """How long, how often and from which seed."""
 
-    warm_up: Seconds = 600.0
-    window: Seconds = Field(default=3600.0, gt=0)
-    replications: int = Field(default=10, ge=1, le=100_000)
-    seed: int = Field(default=1, ge=0, lt=2**63)
+    warm_up: Seconds = Field(default=600.0, le=LONGEST_S)
+    window: Seconds = Field(default=3600.0, gt=0, le=LONGEST_S)
+    replications: Whole = Field(default=10, ge=1, le=100_000)
+    seed: Whole = Field(default=1, ge=0, lt=2**63)
     confidence: Share = Field(default=0.95, gt=0, lt=1)
-    bin: Seconds = Field(default=60.0, gt=0, description="width of the time bins of stations.parquet")
+    bin: Seconds = Field(default=60.0, ge=1, description="width of the time bins of stations.parquet")
 
 
 class Stage(Section):
     """One stage of a ramp: from the previous stage's rate (or `start`) to `rate` over its duration."""
 
     duration: Seconds = Field(gt=0)
-    rate: PerSecond
-    start: PerSecond | None = Field(default=None, description="rate at the stage's start; a step unless given")
+    rate: PerSecond = Field(le=FASTEST_PER_S)
+    start: PerSecond | None = Field(
+        default=None, le=FASTEST_PER_S, description="rate at the stage's start; a step unless given"
+    )
 
 
 class Trace(Section):
@@ -100,7 +123,7 @@ class Arrivals(Section):
     """When carts arrive: exactly one of `rate`, `ramp`, `trace`; `profile` scales `rate` by hour of day."""
 
     process: Literal["poisson", "constant"] = "poisson"
-    rate: PerSecond | None = None
+    rate: PerSecond | None = Field(default=None, le=FASTEST_PER_S)
     profile: tuple[float, ...] | None = Field(default=None, min_length=24, max_length=24, description="mean 1")
     start_hour: float = Field(default=0.0, ge=0, lt=24)
     ramp: tuple[Stage, ...] | None = Field(default=None, min_length=1)
@@ -111,14 +134,17 @@ class Cart(Section):
     """What is in a cart. The distribution of cart sizes is published nowhere: assumed."""
 
     notices: dict[Annotated[int, Field(ge=1, le=5)], Share] = Field(default={1: 1.0}, min_length=1)
-    amount: Euros = Field(default=Lognormal(median=6500.0, sigma=1.5), description="amount of a notice")
+    amount: Euros = Field(
+        default=euros({"lognormal": {"median": "65 EUR", "sigma": 1.5}}),
+        description="amount of a notice; the default has a mean of 200 EUR, as published for 2020-2023",
+    )
 
 
 class Retry(Section):
     """A citizen who comes back with the same notices."""
 
     probability: Share = 0.0
-    max_tries: int = Field(default=3, ge=1, le=50, description="tries in all, the first one included")
+    max_tries: Whole = Field(default=3, ge=1, le=50, description="tries in all, the first one included")
     wait: Delay = Field(default=Exponential(mean=120.0))
 
 
@@ -135,7 +161,7 @@ class ActivationCall(Section):
     """Checkout's activation call (ECT: 14 s, 3 tries 2 s apart, faults are not retried)."""
 
     timeout: Seconds = Field(default=14.0, gt=0)
-    tries: int = Field(default=3, ge=1, le=50)
+    tries: Whole = Field(default=3, ge=1, le=50)
     wait: Seconds = 2.0
 
 
@@ -150,7 +176,7 @@ class CloseCall(Section):
     """closePaymentV2 as Checkout sends it (ECD: 14 s; 3 retries after 30 s x attempt, up to token end - 10 s)."""
 
     timeout: Seconds = Field(default=14.0, gt=0)
-    retries: int = Field(default=3, ge=0, le=50)
+    retries: Whole = Field(default=3, ge=0, le=50)
     wait: Seconds = 30.0
     margin: Seconds = 10.0
 
@@ -160,7 +186,7 @@ class Refund(Section):
 
     time: Delay = Field(default=Exponential(mean=2.0))
     failure: Share = 0.0
-    retries: int = Field(default=5, ge=0, le=50)
+    retries: Whole = Field(default=5, ge=0, le=50)
     wait: Seconds = 600.0
 
 
@@ -168,7 +194,7 @@ class PoolSection(Section):
     """Concurrent calls: how many at once, how many may wait, and for how long."""
 
     size: Workers | None = None
-    queue_limit: int | None = Field(default=None, ge=0)
+    queue_limit: Whole | None = Field(default=None, ge=0)
     wait_limit: Seconds | None = Field(default=None, gt=0)
     shared: bool = Field(default=True, description="one pool for all counterparts, or one each")
 
@@ -176,7 +202,7 @@ class PoolSection(Section):
 class Checkout(Section):
     """Checkout: the front end of the platform and its back ends."""
 
-    parallel_activations: int = Field(default=5, ge=1, le=5)
+    parallel_activations: Whole = Field(default=5, ge=1, le=5)
     activation: ActivationCall = ActivationCall()
     authorisation: Authorisation = Authorisation()
     close: CloseCall = CloseCall()
@@ -194,7 +220,7 @@ class Processing(Section):
     """A pool of workers and the time each call takes."""
 
     workers: Workers | None = None
-    queue_limit: int | None = Field(default=None, ge=0)
+    queue_limit: Whole | None = Field(default=None, ge=0)
     service_time: Delay = Field(default=Constant(0.02))
 
 
@@ -210,7 +236,7 @@ class ResultCall(Section):
 
     first_wait: Seconds = 600.0
     wait: Seconds = 120.0
-    retries: int = Field(default=5, ge=0, le=50)
+    retries: Whole = Field(default=5, ge=0, le=50)
 
 
 class NodeSection(Section):
@@ -239,11 +265,13 @@ class Links(Section):
 
 
 class End(Section):
-    """One way for a call to end other than ok; `time` replaces the service time, `done` applies to malformed."""
+    """One way for a call to end other than ok, written as a probability or as a section."""
 
     probability: Share
-    time: Delay | None = None
-    done: Share = 0.5
+    time: Delay | None = Field(
+        default=None, description="how long a worker is held: the service time unless given, for hang 60 s (assumed)"
+    )
+    done: Share = Field(default=0.5, description="malformed: how often the work is done all the same")
 
 
 def _end(value: object) -> object:
@@ -286,13 +314,13 @@ class Servers(Section):
     share: Share
     workers: Workers | None = None
     schedule: tuple[WorkersFrom, ...] = ()
-    queue_limit: int | None = Field(default=None, ge=0)
+    queue_limit: Whole | None = Field(default=None, ge=0)
 
 
 class EcGroup(Servers):
     """A group of creditors; each has its own workers. Traffic within the group is Zipf with this exponent."""
 
-    count: int = Field(default=1, ge=1, le=100_000)
+    count: Whole = Field(default=1, ge=1, le=100_000)
     zipf: float = Field(default=0.0, ge=0, le=5)
     pa_get_payment: Service = Field(default=Service(), alias="paGetPayment")
     pa_send_rt: Service = Field(default=Service(), alias="paSendRT")
@@ -306,7 +334,7 @@ class Psp(Servers):
     outcome_ko: Share = Field(default=0.0, description="an outcome KO, which the Node refuses (R10)")
     outcome_lost: Share = Field(default=0.0, description="the outcome is never sent")
     outcome_timeout: Seconds = Field(default=15.0, gt=0)
-    outcome_tries: int = Field(default=5, ge=1, le=50)
+    outcome_tries: Whole = Field(default=5, ge=1, le=50)
     outcome_slot: Seconds = 15.0
     outcome_after_ko: Share = Field(default=0.0, description="a stray outcome OK after its own KO (R8)")
     books_after_hang: Share = Field(default=0.0, description="a hung notification is booked all the same")
@@ -315,13 +343,14 @@ class Psp(Servers):
 class Incident(Section):
     """Something that goes wrong for a while, on a calendar (`at`, `duration`) or at random (`mtbf`, `mttr`)."""
 
+    name: Name | None = Field(default=None, description="what paths call it; its number from 0 unless given")
     target: str = Field(description="psps.NAME, ecs.NAME or node")
     effect: Literal["outage", "slowdown", "partition", "lost_replies", "mix"]
     primitive: Literal["paGetPayment", "paSendRT", "pspNotifyPaymentV2"] | None = None
     at: Seconds | None = None
     duration: Seconds | None = Field(default=None, gt=0)
-    mtbf: Seconds | None = Field(default=None, gt=0)
-    mttr: Seconds | None = Field(default=None, gt=0)
+    mtbf: Seconds | None = Field(default=None, ge=1, description="mean time from the end of one to the next")
+    mttr: Seconds | None = Field(default=None, gt=0, description="mean length of one")
     factor: float = Field(default=1.0, gt=0, le=10_000, description="slow-down: service times are multiplied by it")
     share: Share = Field(default=1.0, description="lost_replies: how many of the replies are lost")
     ends: Ends = Field(default=Ends(), description="mix: replaces the ends of the calls")
@@ -345,4 +374,4 @@ class Scenario(Section):
     ecs: tuple[EcGroup, ...] = Field(min_length=1, max_length=10_000)
     psps: tuple[Psp, ...] = Field(min_length=1, max_length=1_000)
     incidents: tuple[Incident, ...] = ()
-    slos: tuple[str, ...] = ()
+    slos: tuple[Annotated[str, Field(max_length=SLO_LENGTH)], ...] = ()

@@ -4,13 +4,13 @@ One metric of `sim.analysis.metrics`, perhaps a percentile of it, perhaps of one
 against a limit written with its unit.
 """
 
-import difflib
 import re
 from collections.abc import Mapping
 
 from sim.analysis.metrics import ALIASES, METRICS, Metric
 from sim.analysis.slo import Slo
 from sim.analysis.tally import group_names
+from sim.scenario.flaws import suggestion
 from sim.scenario.units import amount_cents, duration_s, share
 
 _FORM = re.compile(
@@ -42,9 +42,7 @@ def parse(text: str, names: Mapping[str, tuple[str, ...]]) -> Slo:
 def _metric(name: str) -> Metric:
     name = ALIASES.get(name, name)
     if name not in METRICS:
-        close = difflib.get_close_matches(name, [*METRICS, *ALIASES], n=1)
-        fix = f"did you mean {close[0]}?" if close else f"write one of {', '.join(METRICS)}"
-        raise ValueError(f"{name} is not a metric; {fix}")
+        raise ValueError(f"{name} is not a metric; {suggestion(name, [*METRICS, *ALIASES])}")
     return METRICS[name]
 
 
@@ -54,7 +52,7 @@ def _check_group(metric: Metric, dimension: str, group: str, names: Mapping[str,
         raise ValueError(f"{metric.name} has no {dimension}; it can be broken down by {known}")
     groups = group_names(names, metric, dimension)
     if group not in groups:
-        raise ValueError(f"{group!r} is no {dimension} of the scenario; write one of {', '.join(groups[:12])}")
+        raise ValueError(f"{group!r} is no {dimension} of the scenario; {suggestion(group, groups)}")
 
 
 def _limit(metric: Metric, text: str) -> float:

@@ -1,7 +1,8 @@
 """YAML as a tree that remembers where everything was written.
 
 Reading is safe: no tags of other types, no duplicate keys, no files above a size, no aliases that blow up. A tree is
-what `extends` merges, `--set` changes, and annotations are taken off, before the schema sees plain values.
+what annotations are taken off, `extends` merges and `--set` changes, before the schema sees plain values. Every use of
+an alias becomes a tree of its own, so that a change to one leaves the others alone.
 """
 
 from collections.abc import Iterator
@@ -11,19 +12,27 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
 
-MAX_BYTES = 5_000_000
+from sim.scenario.units import size_bytes
+
+MAX_BYTES = size_bytes("5 MB")
 MAX_NODES = 200_000
+MAX_DEPTH = 30
+"""No scenario is nested more deeply than a dozen levels."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
-    """A place in a file; lines and columns count from 1."""
+    """A place in a file, lines and columns counted from 1; or a place without lines, such as an assignment."""
 
     file: str
-    line: int
-    column: int
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -36,8 +45,8 @@ class Problem:
     fix: str
 
     def __str__(self) -> str:
-        at = self.position
-        return f"{at.file}:{at.line}:{at.column}  {self.path or '(file)'}  {self.problem}  {self.fix}"
+        said = f"{self.position}  {self.path or '(file)'}  {self.problem}  {self.fix}"
+        return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in said)
 
 
 class ScenarioError(ValueError):
@@ -48,6 +57,16 @@ class ScenarioError(ValueError):
         super().__init__("\n".join(map(str, self.problems)))
 
 
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """Where a value comes from, as written: see `sim.scenario.annotations`."""
+
+    source: str | None
+    assumed: str | None
+    low: Any
+    high: Any
+
+
 @dataclass(slots=True)
 class Tree:
     """A value and where it was written: a dict of trees, a list of trees, or a scalar."""
@@ -55,6 +74,7 @@ class Tree:
     value: Any
     at: Position
     keys: dict[str, Position] = field(default_factory=dict)
+    notes: Notes | None = None
 
     def plain(self) -> Any:
         """Return the value without positions."""
@@ -64,11 +84,20 @@ class Tree:
             return [child.plain() for child in self.value]
         return self.value
 
+    def put(self, key: str, child: "Tree", at: Position) -> None:
+        """Put a child of a dict under a key written at a position."""
+        self.value[key] = child
+        self.keys[key] = at
+
     def named(self, index: int) -> str:
         """Return how a path calls an item of a list: by its name if it has one."""
+        return self.name_of(index) or str(index)
+
+    def name_of(self, index: int) -> str | None:
+        """Return the name of an item of a list, if it has one."""
         item = self.value[index]
         name = item.value.get("name") if isinstance(item.value, dict) else None
-        return str(name.value) if name is not None else str(index)
+        return name.value if name is not None and isinstance(name.value, str) else None
 
     def walk(self, path: str = "") -> Iterator[tuple[str, "Tree"]]:
         """Yield every tree below and including this one with its dotted path."""
@@ -82,104 +111,136 @@ class Tree:
                 yield from child.walk(prefix + self.named(index))
 
 
-def read(file: Path, shown: str) -> Tree:
-    """Read a file into a tree; raises `ScenarioError`. `shown` is how messages call the file."""
+def read(file: Path, shown: str, problems: list[Problem]) -> Tree:
+    """Read a file into a tree; `shown` is how messages call it. Raises `ScenarioError` when there is no tree."""
     start = Position(shown, 1, 1)
     try:
-        size = file.stat().st_size
-        if size > MAX_BYTES:
-            raise _error(start, f"has {size / 1e6:.1f} MB", f"keep a scenario below {MAX_BYTES / 1e6:g} MB")
-        data = file.read_bytes()
-    except OSError as error:
-        raise _error(start, f"cannot be read: {error.strerror}", "give the path of a scenario file") from None
+        with file.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise _error(start, f"cannot be read: {why}", "give the path of a scenario file") from None
+    if len(data) > MAX_BYTES:
+        raise _error(start, f"is larger than {MAX_BYTES / 1e6:g} MB", "give the path of a scenario file")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise _error(Position(shown, line, 1), "is not UTF-8", "save the file as UTF-8") from None
-    return parse(text, shown)
+        at = _place(shown, data[: error.start].decode("utf-8", "replace"))
+        raise _error(at, "is not UTF-8", "save the file as UTF-8") from None
+    return parse(text, shown, problems)
 
 
-def parse(text: str, shown: str) -> Tree:
-    """Parse YAML into a tree; raises `ScenarioError`."""
+def parse(text: str, shown: str, problems: list[Problem], at: Position | None = None) -> Tree:
+    """Parse YAML into a tree, every value at its own place or, if given, all `at` one.
+
+    Duplicate keys and tags become `problems`; raises `ScenarioError` when there is no tree.
+    """
     yaml = YAML(typ="safe", pure=True)
+    start = at or Position(shown, 1, 1)
     try:
         node = yaml.compose(text)
-        if node is None:
-            raise _error(Position(shown, 1, 1), "is empty", "write a scenario, starting with name: my-scenario")
-        builder = _Builder(yaml, shown)
-        tree = builder.build(node, "")
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        at = Position(shown, mark.line + 1, mark.column + 1) if mark else Position(shown, 1, 1)
-        raise _error(at, f"is not YAML: {error.problem or error.context}", "correct the syntax") from None
-    except (YAMLError, ValueError, RecursionError, OverflowError) as error:
-        if isinstance(error, ScenarioError):
-            raise
-        said = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise _error(Position(shown, 1, 1), f"is not YAML: {said}", "correct the syntax") from None
-    if builder.problems:
-        raise ScenarioError(builder.problems)
-    return tree
+        there = Position(shown, mark.line + 1, mark.column + 1) if mark and at is None else start
+        raise _error(there, f"is not YAML: {error.problem or error.context}", "correct the syntax") from None
+    except ReaderError as error:
+        there = at or _place(shown, text[: error.position])
+        code = error.character if isinstance(error.character, int) else ord(error.character)
+        problem = f"has the character #x{code:04x}, which YAML does not allow"
+        raise _error(there, problem, "save the file as text in UTF-8") from None
+    except RecursionError:
+        raise _error(start, "is nested too deeply", f"write at most {MAX_DEPTH} levels") from None
+    except (YAMLError, ValueError, OverflowError) as error:
+        raise _error(start, f"is not YAML: {_first_line(error)}", "correct the syntax") from None
+    if node is None:
+        raise _error(start, "is empty", "write a scenario, starting with name: my-scenario")
+    return _Builder(yaml, shown, problems, at).build(node, "", 0)
 
 
 def _error(at: Position, problem: str, fix: str) -> ScenarioError:
     return ScenarioError([Problem(at, "", problem, fix)])
 
 
-class _Builder:
-    """Turns YAML nodes into trees, noting duplicate keys."""
+def _place(shown: str, before: str) -> Position:
+    """Return the place that follows a text."""
+    return Position(shown, before.count("\n") + 1, len(before) - before.rfind("\n"))
 
-    def __init__(self, yaml: YAML, shown: str) -> None:
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0] or type(error).__name__
+
+
+class _Builder:
+    """Turns YAML nodes into trees, noting duplicate keys and tags."""
+
+    def __init__(self, yaml: YAML, shown: str, problems: list[Problem], at: Position | None) -> None:
         self.yaml = yaml
         self.shown = shown
-        self.problems: list[Problem] = []
+        self.problems = problems
+        self.at = at
         self.count = 0
-        self.inside: set[int] = set()
 
-    def _at(self, node: Node) -> Position:
-        return Position(self.shown, node.start_mark.line + 1, node.start_mark.column + 1)
-
-    def build(self, node: Node, path: str) -> Tree:
+    def build(self, node: Node, path: str, depth: int) -> Tree:
+        at = self.at or Position(self.shown, node.start_mark.line + 1, node.start_mark.column + 1)
         self.count += 1
-        if self.count > MAX_NODES or id(node) in self.inside:
-            raise _error(self._at(node), "has too many values, or aliases of itself", "write the values out")
+        if self.count > MAX_NODES:
+            raise _error(at, f"has more than {MAX_NODES} values, aliases counted as often as used", "write fewer")
+        if depth > MAX_DEPTH:  # also an alias inside of what it stands for
+            raise _error(at, "is nested too deeply", f"write at most {MAX_DEPTH} levels")
+        kind = str(node.tag).rpartition(":")[2]
+        if kind not in _KINDS[type(node)]:
+            fix = "write a plain value without a tag"
+            self.problems.append(Problem(at, path, f"has the tag {node.tag}", fix))
+            return Tree(None, at)
         if isinstance(node, ScalarNode):
-            return Tree(self._scalar(node, path), self._at(node))
-        self.inside.add(id(node))
-        tree = self._mapping(node, path) if isinstance(node, MappingNode) else self._sequence(node, path)
-        self.inside.remove(id(node))
-        return tree
+            return Tree(self._scalar(node, kind, path, at), at)
+        if isinstance(node, SequenceNode):
+            below = f"{path}." if path else ""
+            return Tree([self.build(child, f"{below}{n}", depth + 1) for n, child in enumerate(node.value)], at)
+        return self._mapping(node.value, path, at, depth)
 
-    def _scalar(self, node: ScalarNode, path: str) -> Any:
-        kind = str(node.tag).rsplit(":", 1)[-1]
-        if kind not in ("str", "int", "float", "bool", "null"):
-            if kind == "timestamp":
-                return node.value
-            self.problems.append(
-                Problem(self._at(node), path, f"has the tag {node.tag}", "write a plain value without a tag")
-            )
+    def _scalar(self, node: ScalarNode, kind: str, path: str, at: Position) -> Any:
+        if kind in ("str", "timestamp", "merge"):
+            return node.value
+        try:
+            return self.yaml.constructor.construct_object(node)
+        except (ValueError, OverflowError) as error:
+            self.problems.append(Problem(at, path, f"is no value: {_first_line(error)}", "write a shorter one"))
             return None
-        return node.value if kind == "str" else self.yaml.constructor.construct_object(node)
 
-    def _sequence(self, node: Node, path: str) -> Tree:
-        children = [self.build(child, f"{path}.{n}".lstrip(".")) for n, child in enumerate(node.value)]
-        return Tree(children, self._at(node))
-
-    def _mapping(self, node: MappingNode, path: str) -> Tree:
-        tree = Tree({}, self._at(node))
-        for key_node, child in node.value:
+    def _mapping(self, pairs: list[tuple[Node, Node]], path: str, at: Position, depth: int) -> Tree:
+        tree = Tree({}, at)
+        for key_node, child in pairs:
             key = str(key_node.value) if isinstance(key_node, ScalarNode) else ""
-            below = f"{path}.{key}".lstrip(".")
-            at = self._at(key_node)
+            there = self.at or Position(self.shown, key_node.start_mark.line + 1, key_node.start_mark.column + 1)
+            below = f"{path}.{key}" if path else key
             if not key:
-                self.problems.append(Problem(at, path, "has a key that is not a name", "write a name before the colon"))
+                fix = "write a name before the colon"
+                self.problems.append(Problem(there, path, "has a key that is not a name", fix))
             elif key in tree.value:
-                first = tree.keys[key].line
-                self.problems.append(
-                    Problem(at, below, f"is written twice, first in line {first}", "keep one of the two")
-                )
+                first = f", first in line {tree.keys[key].line}" if tree.keys[key].line else ""
+                self.problems.append(Problem(there, below, f"is written twice{first}", "keep one of the two"))
             else:
-                tree.value[key] = self.build(child, below)
-                tree.keys[key] = at
+                tree.put(key, self.build(child, below, depth + 1), there)
+        if "<<" in tree.value:
+            self._merge(tree, path)
         return tree
+
+    def _merge(self, tree: Tree, path: str) -> None:
+        """Carry out a merge key: what it stands for is written beside the section's own keys, which win."""
+        merged, at = tree.value.pop("<<"), tree.keys.pop("<<")
+        for other in merged.value if isinstance(merged.value, list) else [merged]:
+            if not isinstance(other.value, dict):
+                problem = Problem(at, f"{path}.<<".lstrip("."), "merges what is no section", "write <<: *section")
+                self.problems.append(problem)
+                return
+            for key, child in other.value.items():
+                if key not in tree.value:
+                    tree.put(key, child, other.keys[key])
+
+
+_KINDS: dict[type[Node], tuple[str, ...]] = {
+    ScalarNode: ("str", "int", "float", "bool", "null", "timestamp", "merge"),
+    SequenceNode: ("seq",),
+    MappingNode: ("map",),
+}
