@@ -287,9 +287,11 @@ def _scipy(options: Mapping[str, Any], of: Quantity) -> Distribution:
 
 
 def describe(distribution: Distribution, unit: str) -> Any:
-    """Write a distribution so that it reads as the same one; `unit` is that of its values, `s` or `cent`."""
+    """Write a distribution so that it reads as the same one; `unit` is `s`, or `EUR` for one of cents."""
 
     def quantity(value: float) -> str:
+        if unit == "EUR":  # a hundredth that does not come back to the last bit is written in cents
+            return f"{value / 100!r} EUR" if value / 100 * 100 == value else f"{value!r} cent"
         return f"{value!r} {unit}"
 
     match distribution:

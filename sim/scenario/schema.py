@@ -21,8 +21,8 @@ LONGEST_S, FASTEST_PER_S = 366 * 86400.0, 1e6
 SLO_LENGTH = 200
 
 _QUANTITY = {"type": ["string", "number"]}
-LAW = {"$ref": "#/$defs/Law"}
-"""Where the JSON schema describes laws (`sim.scenario.jsonschema`)."""
+LAW = {"$comment": "law"}
+"""Stands for the JSON schema of laws, which `sim.scenario.jsonschema` puts here."""
 Seconds = Annotated[
     float,
     BeforeValidator(duration_s),
@@ -47,7 +47,7 @@ Delay = Annotated[
 Euros = Annotated[
     Distribution,
     BeforeValidator(euros),
-    PlainSerializer(lambda d: describe(d, "cent"), when_used="json"),
+    PlainSerializer(lambda d: describe(d, "EUR"), when_used="json"),
     WithJsonSchema(LAW),
 ]
 Whole = Annotated[int, BeforeValidator(whole), WithJsonSchema({"type": "integer"})]
