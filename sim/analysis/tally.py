@@ -19,11 +19,13 @@ Array = npt.NDArray[Any]
 Quantile = tuple[str, float, str, str]
 """Metric, percentile, dimension ("" for overall), group."""
 
-DELAY_GRID_S = np.concatenate([np.arange(0, 5, 0.05), np.arange(5, 30, 0.5), np.geomspace(30, 7200, 40)])
+DELAY_GRID_S = np.round(np.concatenate([np.arange(0, 5, 0.05), np.arange(5, 30, 0.5), np.geomspace(30, 7200, 40)]), 3)
 """Where the curve of outcome delays is kept."""
 
 
-_ADDED = ("arrivals", "refused", "busy_s", "capacity_s", "waiting_s")
+MOMENTS = 101
+"""Moments at which open tokens are counted, evenly from the start of the run to the end of arrivals."""
+_BINNED = ("arrivals", "refused", "busy_s", "capacity_s", "waiting_s", "queue_max")
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def tally(records: Records, asked: Iterable[Quantile] = ()) -> Tally:
     """Add up one replication; `asked` names quantiles wanted beside the usual ones."""
     cohort = Cohort(records)
     carts = records.tables["carts"]
-    at_s = _bin_starts(records)
+    at_s = np.linspace(0.0, records.window_s[1], MOMENTS)
     return Tally(
         records.replication,
         records.window_s,
@@ -153,12 +155,6 @@ def _percentiles(values: Array, percentiles: list[float]) -> list[float]:
     return [float(value) for value in np.percentile(values, percentiles)]
 
 
-def _bin_starts(records: Records) -> Array:
-    """Return where the time bins of the stations start, up to the end of arrivals."""
-    starts = np.unique(records.tables["stations"]["bin_start_s"])
-    return starts[starts <= records.window_s[1]]
-
-
 def _open_tokens(records: Records, at_s: Array) -> Array:
     """Count the tokens issued by each moment and not yet paid or cancelled; those of other carts count too."""
     payments = records.tables["payments"]
@@ -170,22 +166,31 @@ def _open_tokens(records: Records, at_s: Array) -> Array:
 def _stations(records: Records) -> dict[str, dict[str, float]]:
     """Add up every station over the time bins inside the window; over those that touch it if none is."""
     rows, (opens, closes) = records.tables["stations"], records.window_s
-    starts, bins = rows["bin_start_s"], _bin_starts(records)
-    width_s = float(bins[1] - bins[0]) if len(bins) > 1 else closes
+    seen = np.unique(rows["bin_start_s"])
+    width_s = float(seen[1]) if len(seen) > 1 else closes
+    starts = np.arange(0.0, closes, width_s)
     inside = (starts >= opens - 1e-9) & (starts + width_s <= closes + 1e-9)
     if not inside.any():
-        inside = (starts + width_s > opens) & (starts < closes)
+        inside = starts + width_s > opens
     found = {}
     for code, name in enumerate(records.names["station"]):
-        chosen = inside & (rows["station"] == code)
-        if chosen.any():
+        of_station = np.flatnonzero(rows["station"] == code)
+        if len(of_station):
+            values = {c: _padded(rows[c][of_station], len(starts), keep=c == "capacity_s")[inside] for c in _BINNED}
             found[name] = {
-                "window_s": width_s * int(chosen.sum()),
-                **{column: float(rows[column][chosen].sum()) for column in _ADDED},
-                "queue_p95": float(np.percentile(rows["waiting_s"][chosen] / width_s, 95)),
-                "queue_max": float(rows["queue_max"][chosen].max()),
+                "window_s": width_s * int(inside.sum()),
+                **{column: float(values[column].sum()) for column in _BINNED if column != "queue_max"},
+                "queue_p95": float(np.percentile(values["waiting_s"] / width_s, 95)),
+                "queue_max": float(values["queue_max"].max()),
             }
     return found
+
+
+def _padded(values: Array, length: int, *, keep: bool) -> Array:
+    """Return the values of the first bins; a replication that was over early has no rows for those that follow."""
+    padded = np.full(length, values[-1] if keep else 0.0)
+    padded[: len(values)] = values[:length]
+    return padded
 
 
 def _calls(records: Records) -> dict[str, dict[str, float]]:

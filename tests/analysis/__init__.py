@@ -1,0 +1,1 @@
+"""Analysis: records made by hand in, figures worked out on paper expected."""
