@@ -2,6 +2,9 @@
 
 Drawing by inversion keeps common random numbers common: the same uniform gives the same rank whatever the law. All
 evaluate arrays at once. Units are the caller's. Distributions compare by value and can be pickled.
+
+A draw must not depend, in its last bit, on how many are made at once. Powers are therefore written `np.power`: numpy
+computes `**` of single numbers in another way than that of arrays.
 """
 
 import math
@@ -151,11 +154,11 @@ class Weibull(_Quantile):
 
     def ppf(self, u: Any) -> Any:
         """Return scale (-ln(1 - u))^(1 / shape)."""
-        return self.scale * (-np.log1p(-np.asarray(u))) ** (1 / self.shape)
+        return self.scale * np.power(-np.log1p(-np.asarray(u)), 1 / self.shape)
 
     def cdf(self, x: Any) -> Any:
         """Return 1 - exp(-(x / scale)^shape)."""
-        return -np.expm1(-((np.maximum(np.asarray(x), 0.0) / self.scale) ** self.shape))
+        return -np.expm1(-np.power(np.maximum(np.asarray(x), 0.0) / self.scale, self.shape))
 
     @property
     def mean(self) -> float:
@@ -172,12 +175,12 @@ class Pareto(_Quantile):
 
     def ppf(self, u: Any) -> Any:
         """Return minimum (1 - u)^(-1 / shape)."""
-        return self.minimum * (1 - np.asarray(u)) ** (-1 / self.shape)
+        return self.minimum * np.power(1 - np.asarray(u), -1 / self.shape)
 
     def cdf(self, x: Any) -> Any:
         """Return 1 - (minimum / x)^shape above the minimum."""
         x = np.maximum(np.asarray(x, dtype=float), self.minimum)
-        return 1 - (self.minimum / x) ** self.shape
+        return 1 - np.power(self.minimum / x, self.shape)
 
     @property
     def mean(self) -> float:
@@ -432,7 +435,7 @@ def _gamma(p1: float, low: float, p2: float, high: float) -> Distribution:
         return float(np.log(second / first) - math.log(high / low)) if first > 0 else math.inf
 
     try:
-        shape = math.exp(optimize.brentq(excess, math.log(5e-2), math.log(1e6)))
+        shape = math.exp(optimize.brentq(excess, math.log(1e-2), math.log(1e6)))
     except ValueError:
         raise ValueError("no gamma distribution has these percentiles; write lognormal or weibull instead") from None
     return Gamma(shape, low / float(special.gammaincinv(shape, p1)))
