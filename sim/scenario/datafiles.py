@@ -105,9 +105,10 @@ def _column(file: Path, column: Any) -> pa.ChunkedArray:
         else:
             with pyarrow.csv.open_csv(file) as reader:
                 names = reader.schema.names
-        if names.count(column) != 1:
-            said = f"is a column that {file.name} has twice" if column in names else f"is no column of {file.name}"
-            raise _DataError(f"{said}; {suggestion(column, names)}", "column")
+        if column not in names:
+            raise _DataError(f"is no column of {file.name}; {suggestion(column, names)}", "column")
+        if names.count(column) > 1:
+            raise _DataError(f"is a column that {file.name} has twice; give every column its own name", "column")
         if file.suffix.lower() == ".parquet":
             return pq.read_table(file, columns=[column]).column(0)
         options = pyarrow.csv.ConvertOptions(include_columns=[column])

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from sim.kernel import distributions as law
 from sim.kernel.distributions import Distribution
 from sim.scenario.flaws import Flaw, FlawError, each, suggestion
@@ -73,10 +75,15 @@ def euros(value: Any) -> Distribution:
 
 
 def _whole(value: Any, of: Quantity) -> Distribution:
-    read = _read(value, of)
-    if float(read.quantile(1e-12)) < 0:
+    with np.errstate(all="ignore"):  # what overflows is infinite, and refused
+        try:
+            read = _read(value, of)
+            low, high = read.quantile(1e-12), read.quantile(1 - 1e-6)
+        except ArithmeticError:
+            raise ValueError("has numbers beyond all bounds; write numbers nearer to each other") from None
+    if low < 0:
         raise ValueError("has negative values; write truncate: {low: 0} beside it")
-    if not float(read.quantile(1 - 1e-6)) <= of.highest:
+    if not high <= of.highest:
         raise ValueError(of.fix)
     return read
 

@@ -47,11 +47,11 @@ def share(value: Any) -> float:
 
 
 def amount_cents(value: Any) -> float:
-    """Read an amount of euros in cents; fractions of a cent make sense in a median."""
+    """Read an amount of euros in cents, fractions of which make sense in a median; only zero may go without a unit."""
     number, unit = _split(value, "12.50 EUR")
-    if unit not in _AMOUNTS:
+    if unit not in _AMOUNTS and (unit or number != 0):
         raise ValueError(f"{shown(value)} is not an amount; write for example {number:g} EUR")
-    return _finite(number * _AMOUNTS[unit], value, "12.50 EUR")
+    return _finite(number * _AMOUNTS.get(unit, 1.0), value, "12.50 EUR")
 
 
 def size_bytes(value: Any) -> int:

@@ -1,0 +1,1 @@
+"""Scenario files: what may be written, what it becomes, and what is said about what is wrong."""
