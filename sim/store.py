@@ -6,9 +6,9 @@ of replication, a row group each, so that a run looks the same however many work
 """
 
 import json
-import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +22,8 @@ from sim.records import STORED, Column, Records, stored
 if TYPE_CHECKING:
     import pandas as pd
 
-MANIFEST, SUMMARY = "manifest.json", "summary.json"
+MANIFEST, SUMMARY, PARTS = "manifest.json", "summary.json", "parts"
+MOST_AT_ONCE = 1000
 
 
 class StoreError(Exception):
@@ -37,59 +38,72 @@ class Draft:
     place: Path
 
     def write(self, records: Records) -> None:
-        """Write the tables of one replication as parts; whole or not at all."""
-        for name, table in stored(records).items():
-            part = self.folder / "parts" / f"{name}-{records.replication:06d}.parquet"
-            beside = part.with_suffix(".tmp")
-            pq.write_table(_arrow(records, STORED[name], table), beside, compression="zstd")
-            beside.replace(part)
+        """Write the tables of one replication as parts, each whole or not at all; raises `StoreError`."""
+        with self._refusing():
+            for name, table in stored(records).items():
+                part = self._part(name, records.replication)
+                beside = part.with_suffix(".tmp")
+                pq.write_table(_arrow(records, STORED[name], table), beside, compression="zstd")
+                beside.replace(part)
 
     def finish(self, manifest: Mapping[str, Any], summary: Mapping[str, Any], replications: Sequence[int]) -> Path:
         """Join the parts of these replications, add the documents, and move the run to its place."""
-        try:
+        with self._refusing():
             for name in STORED:
                 self._join(name, replications)
-            shutil.rmtree(self.folder / "parts")
+            shutil.rmtree(self.folder / PARTS)
             for document, values in ((MANIFEST, manifest), (SUMMARY, summary)):
                 text = json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False)
                 (self.folder / document).write_text(text + "\n", encoding="utf-8")
             self.folder.rename(self.place)
-        except OSError as error:
-            raise StoreError(f"{self.place}: cannot be written ({error.strerror}); nothing was left there") from error
         return self.place
-
-    def _join(self, name: str, replications: Sequence[int]) -> None:
-        parts = [self.folder / "parts" / f"{name}-{replication:06d}.parquet" for replication in replications]
-        parts = [part for part in parts if part.exists()]
-        if not parts:
-            return
-        with pq.ParquetWriter(
-            self.folder / f"{name}.parquet", pq.read_schema(parts[0]), compression="zstd"
-        ) as writer:
-            for part in parts:
-                writer.write_table(pq.read_table(part))
 
     def abandon(self) -> None:
         """Remove the draft; harmless when the run has moved to its place."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def _part(self, name: str, replication: int) -> Path:
+        return self.folder / PARTS / f"{name}-{replication:06d}.parquet"
+
+    def _join(self, name: str, replications: Sequence[int]) -> None:
+        parts = [part for part in (self._part(name, each) for each in replications) if part.exists()]
+        if not parts:
+            return
+        whole = self.folder / f"{name}.parquet"
+        with pq.ParquetWriter(whole, pq.read_schema(parts[0]), compression="zstd") as writer:
+            for part in parts:
+                writer.write_table(_read(part))
+
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StoreError(f"{self.place}: cannot be written ({_why(error)}); nothing was left there") from error
+
 
 def begin(out: Path, scenario: str, fingerprint: str) -> Draft:
-    """Open a draft for a run of a scenario; raises `StoreError` if the folder cannot be written."""
-    now = datetime.now(UTC)
-    run_id = f"{now:%Y%m%dT%H%M%S}-{fingerprint[:8]}"
+    """Open a draft for a run of a scenario; raises `StoreError` if the folder cannot be written.
+
+    Making the draft's folder reserves the name of the run, so that of two runs that begin in one second each gets its
+    own place.
+    """
+    parent = out / scenario
+    run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{fingerprint[:8]}"
     try:
-        parent = out / scenario
         parent.mkdir(parents=True, exist_ok=True)
-        for number in range(1000):
+        for number in range(MOST_AT_ONCE):
             name = run_id if number == 0 else f"{run_id}-{number}"
-            draft = Draft(parent / f".{name}.{os.getpid()}", parent / name)
-            if not draft.place.exists() and not any(parent.glob(f".{name}.*")):
-                (draft.folder / "parts").mkdir(parents=True)
-                return draft
+            draft = Draft(parent / f".{name}", parent / name)
+            with suppress(FileExistsError):
+                draft.folder.mkdir()
+                if not draft.place.exists():
+                    (draft.folder / PARTS).mkdir()
+                    return draft
+                draft.folder.rmdir()
     except OSError as error:
-        raise StoreError(f"{out}: cannot be written ({error.strerror}); give another folder with --out") from error
-    raise StoreError(f"{out}: a thousand runs began in one second; give another folder with --out")
+        raise StoreError(f"{out}: cannot be written ({_why(error)}); give another folder with --out") from error
+    raise StoreError(f"{parent}: {MOST_AT_ONCE} runs began in one second; try again")
 
 
 def read_table(run: Path, name: str) -> "pd.DataFrame":
@@ -99,9 +113,9 @@ def read_table(run: Path, name: str) -> "pd.DataFrame":
         wanted = f"; it is written with --record {name}" if name in ("calls", "states") else ""
         raise StoreError(f"{file}: is not there{wanted}")
     try:
-        frame: pd.DataFrame = pq.read_table(file).to_pandas()
+        frame: pd.DataFrame = _read(file).to_pandas()
     except (pa.ArrowInvalid, OSError) as error:
-        raise StoreError(f"{file}: is not a table of a run ({str(error).splitlines()[0]})") from error
+        raise StoreError(f"{file}: is not a table of a run ({_why(error)})") from error
     return frame
 
 
@@ -111,6 +125,17 @@ def read_document(run: Path, name: str = MANIFEST) -> Any:
         return json.loads((run / name).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise StoreError(f"{run / name}: cannot be read ({error}); give the folder of a run") from error
+
+
+def _read(file: Path) -> pa.Table:
+    """Read one file as it is; what its folders are called does not matter, which it would to a data set."""
+    with pq.ParquetFile(file) as opened:
+        return opened.read()
+
+
+def _why(error: Exception) -> str:
+    """Return what the system says of an error, in one line."""
+    return getattr(error, "strerror", None) or (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _arrow(records: Records, columns: Iterable[Column], table: Mapping[str, Any]) -> pa.Table:

@@ -4,19 +4,17 @@ Each replication is a pure function of scenario, seed and number, so a run is th
 that is interrupted keeps the replications that were finished.
 """
 
-import hashlib
-import json
-import platform
-import subprocess
-import sys
+import shutil
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+import weakref
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from importlib.metadata import version
+from html import escape
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 from sim.analysis.metrics import HEADLINE, METRICS
@@ -24,16 +22,17 @@ from sim.analysis.shown import shown_estimate
 from sim.analysis.slo import Slo
 from sim.analysis.summary import Summary, summarise
 from sim.analysis.tally import Quantile, Tally, tally
-from sim.experiment.executors import Report, carry_out, cores
+from sim.experiment import manifest
+from sim.experiment.executors import Report, carry_out, cores, uninterrupted
 from sim.model.run import end_of_arrivals_s, replicate
+from sim.records import ON_REQUEST
 from sim.scenario import slos
-from sim.scenario.load import Loaded, dump
+from sim.scenario.load import Loaded
 from sim.store import Draft, begin, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LIBRARIES = ("pagopa-sim", "simpy", "numpy", "scipy", "pandas", "pyarrow", "pydantic")
 REPORT_EVERY_S = 0.2
 
 
@@ -64,7 +63,6 @@ class Run:
     folder: Path
     tallies: tuple[Tally, ...]
     interrupted: bool = False
-    _kept: Any = field(default=None, repr=False)
 
     @property
     def metrics(self) -> "pd.DataFrame":
@@ -103,24 +101,23 @@ class Run:
         return {**self.summary.to_json(), "manifest": dict(self.manifest)}
 
     def _repr_html_(self) -> str:
-        """Show the headline and the verdicts, in Jupyter."""
+        """Show the verdicts and the headline, in Jupyter."""
         import pandas as pd
 
-        percent = f"{self.summary.confidence:.0%} interval"
-        headline = pd.DataFrame(
-            [(METRICS[n].title, *shown_estimate(self.summary.metrics[n], METRICS[n].unit)) for n in HEADLINE],
-            columns=["", "estimate", percent],
-        )
-        verdicts = pd.DataFrame(
-            [
-                (j.slo.text, *shown_estimate(j.estimate, METRICS[j.slo.metric].unit), j.verdict.value)
-                for j in self.summary.slos
-            ],
-            columns=["SLO", "estimate", percent, "verdict"],
-        )
-        name = self.manifest["scenario"]["name"]
-        head = f"<p><b>{name}</b>: {self.summary.replications} replications</p>"
-        return head + headline.to_html(index=False) + verdicts.to_html(index=False)
+        columns = ["", "estimate", f"{self.summary.confidence:.0%} interval"]
+        headline = [(METRICS[n].title, *shown_estimate(self.summary.metrics[n], METRICS[n].unit)) for n in HEADLINE]
+        verdicts = [
+            (j.slo.text, *shown_estimate(j.estimate, METRICS[j.slo.metric].unit), j.verdict.value)
+            for j in self.summary.slos
+        ]
+        stopped = ", interrupted" if self.interrupted else ""
+        shown = [
+            f"<p><b>{escape(self.manifest['scenario']['name'])}</b>: "
+            f"{self.summary.replications} replications{stopped}</p>",
+            pd.DataFrame(verdicts, columns=[*columns, "verdict"]).to_html(index=False) if verdicts else "",
+            pd.DataFrame(headline, columns=columns).to_html(index=False),
+        ]
+        return "".join(shown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,37 +141,86 @@ def run(
 ) -> Run:
     """Run a scenario; `jobs` None takes every core, `out` None keeps the records only as long as the result.
 
-    `replications` None takes the scenario's number. Raises `sim.model.run.RunError` on a broken invariant,
+    `replications` None takes the scenario's number. A run that is interrupted returns with the replications that were
+    finished, and says so (`Run.interrupted`). Raises `sim.model.run.RunError` on a broken invariant,
     `sim.store.StoreError` where results cannot be written, and `KeyboardInterrupt` when interrupted before the first
     replication was finished.
     """
     count = loaded.scenario.run.replications if replications is None else replications
+    if count < 1:
+        raise ValueError(f"{count} replications: run at least one")
+    if strangers := set(record) - set(ON_REQUEST):
+        raise ValueError(f"cannot record {', '.join(sorted(strangers))}: record may name {' and '.join(ON_REQUEST)}")
+    with _place(out) as (folder, kept):
+        draft = begin(folder, loaded.scenario.name, manifest.fingerprint(loaded))
+        try:
+            result = _into(draft, loaded, count, cores() if jobs is None else jobs, frozenset(record), watch, command)
+        finally:
+            draft.abandon()
+        if kept:
+            weakref.finalize(result, shutil.rmtree, folder, ignore_errors=True)
+    return result
+
+
+@contextmanager
+def _place(out: str | Path | None) -> Iterator[tuple[Path, bool]]:
+    """Give the folder for a run, and whether it is to live only as long as the result; it goes if there is none."""
+    if out is not None:
+        yield Path(out), False
+        return
+    folder = Path(mkdtemp(prefix="pagopa-sim-"))
+    try:
+        yield folder, True
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _into(
+    draft: Draft,
+    loaded: Loaded,
+    count: int,
+    jobs: int,
+    record: frozenset[str],
+    watch: Watch | None,
+    command: Sequence[str],
+) -> Run:
+    """Run the replications into a draft, and finish it with what there is when they end or are interrupted."""
     asked = objectives(loaded)
-    kept = TemporaryDirectory(prefix="pagopa-sim-") if out is None else None
-    draft = begin(Path(kept.name if kept else out or "."), loaded.scenario.name, fingerprint(loaded))
     started, clock = datetime.now(UTC), time.perf_counter()
     quantiles = tuple(dict.fromkeys(slo.quantile for slo in asked if slo.quantile))
-    tasks = [_Task(loaded, number, draft, frozenset(record), quantiles) for number in range(count)]
+    tasks = [_Task(loaded, number, draft, record, quantiles) for number in range(count)]
     tallies: list[Tally] = []
     interrupted = False
     meter = _Meter(loaded, count, watch)
     try:
-        try:
-            for each in carry_out(_replication, tasks, cores() if jobs is None else jobs, meter.heard):
-                tallies.append(each)
-                meter.finished(each)
-        except KeyboardInterrupt:
-            if not tallies:
-                raise
-            interrupted = True
+        for each in carry_out(_replication, tasks, jobs, meter.heard):
+            tallies.append(each)
+            meter.finished(each)
+    except KeyboardInterrupt:
+        if not tallies:
+            raise
+        interrupted = True
+    with uninterrupted(late=False):
         tallies.sort(key=lambda t: t.replication)
+        numbers = [t.replication for t in tallies]
         summary = summarise(tallies, asked, loaded.scenario.run.confidence)
-        manifest = _manifest(loaded, tallies, started, time.perf_counter() - clock, jobs, command, interrupted)
-        manifest["replications_asked"] = count
-        folder = draft.finish(manifest, summary.to_json(), [t.replication for t in tallies])
-    finally:
-        draft.abandon()
-    return Run(summary, manifest, folder, tuple(tallies), interrupted, kept)
+        document = {
+            **manifest.of_scenario(loaded),
+            "replications": numbers,
+            "replications_asked": count,
+            "interrupted": interrupted,
+            "recorded": sorted(record),
+            "command": list(command),
+            "started": started.isoformat(timespec="seconds"),
+            "wall_s": round(time.perf_counter() - clock, 3),
+            "jobs": jobs,
+            "events": sum(t.events for t in tallies),
+            "activations": sum(t.activations for t in tallies),
+            **manifest.of_program(),
+        }
+        folder = draft.finish(document, summary.to_json(), numbers)
+    return Run(summary, document, folder, tuple(tallies), interrupted)
 
 
 def objectives(loaded: Loaded) -> tuple[Slo, ...]:
@@ -182,15 +228,6 @@ def objectives(loaded: Loaded) -> tuple[Slo, ...]:
     scenario = loaded.scenario
     names = {"psp": tuple(p.name for p in scenario.psps), "ec_group": tuple(g.name for g in scenario.ecs)}
     return tuple(slos.parse(text, names) for text in scenario.slos)
-
-
-def fingerprint(loaded: Loaded) -> str:
-    """Return a hash of everything that a replication's records depend on, but its number."""
-    text = json.dumps([dump(loaded.scenario), version("pagopa-sim")], sort_keys=True)
-    digest = hashlib.sha256(text.encode())
-    if loaded.trace_s is not None:
-        digest.update(loaded.trace_s.tobytes())
-    return digest.hexdigest()
 
 
 def _replication(task: _Task, report: Report) -> Tally:
@@ -231,59 +268,3 @@ class _Meter:
         if self.watch is not None:
             simulated, payments = (sum(column) for column in zip(*self.at.values(), strict=True))
             self.watch(Progress(simulated, self.each_s * self.count, int(payments), self.done, self.count))
-
-
-def _manifest(
-    loaded: Loaded,
-    tallies: Sequence[Tally],
-    started: datetime,
-    wall_s: float,
-    jobs: int | None,
-    command: Sequence[str],
-    interrupted: bool,
-) -> dict[str, Any]:
-    return {
-        "scenario": dump(loaded.scenario),
-        "file": str(loaded.file),
-        "sets": list(loaded.sets),
-        "provenance": [
-            {"path": p.path, "value": p.value, "source": p.source, "assumed": p.assumed, "range": [p.low, p.high]}
-            for p in loaded.provenance
-        ],
-        "seed": loaded.scenario.run.seed,
-        "replications": [t.replication for t in tallies],
-        "interrupted": interrupted,
-        "fingerprint": fingerprint(loaded),
-        "command": list(command),
-        "started": started.isoformat(timespec="seconds"),
-        "wall_s": round(wall_s, 3),
-        "jobs": jobs,
-        "events": sum(t.events for t in tallies),
-        "activations": sum(t.activations for t in tallies),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
-        "git_commit": _git_commit(),
-        "machine": {"system": platform.platform(), "processor": platform.machine(), "cores": cores()},
-    }
-
-
-def _git_commit() -> str | None:
-    """Return the commit of the program, where it runs from a checkout."""
-    try:
-        found = subprocess.run(
-            ["git", "rev-parse", "HEAD"],  # noqa: S607 - whatever git the user has
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=False,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return found.stdout.strip() or None
-
-
-def argv() -> list[str]:
-    """Return the command line as typed."""
-    return ["pagopa-sim", *sys.argv[1:]]
-
-

@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn
 
 from sim.experiment.run import Progress as Far
 from sim.experiment.run import Watch
+
+LINES_EVERY_S = 5.0
+"""Plain lines come at most this often, but one for the last replication."""
 
 
 @contextmanager
@@ -23,45 +26,67 @@ def watching(console: Console, *, quiet: bool) -> Iterator[Watch | None]:
         yield _lines(console)
 
 
+class _Pace:
+    """Speed and time left, from what has been heard since the first report: starting up is not simulating."""
+
+    def __init__(self) -> None:
+        self.first: tuple[float, Far] | None = None
+
+    def said(self, far: Far) -> tuple[str, str, str]:
+        """Return what is simulated, how many payments at what speed, and how long the rest will take."""
+        now_s = time.perf_counter()
+        if self.first is None:
+            self.first = now_s, far
+        spent_s, done_s = now_s - self.first[0], far.simulated_s - self.first[1].simulated_s
+        payments = f"{far.payments:,} payments"
+        left = ""
+        if spent_s > 0 and done_s > 0:
+            payments += f", {(far.payments - self.first[1].payments) / spent_s:,.0f}/s"
+            left = f"{_minutes(spent_s / done_s * (far.total_s - far.simulated_s))} left"
+        return f"{far.simulated_s / 3600:.2f} of {far.total_s / 3600:.2f} h simulated", payments, left
+
+
+def _minutes(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
 @contextmanager
 def _bar(console: Console) -> Iterator[Watch]:
     columns = (
-        TextColumn("{task.fields[done]}/{task.fields[of]} replications"),
         BarColumn(bar_width=None),
-        TextColumn("{task.percentage:>3.0f}%  {task.fields[simulated]}  {task.fields[payments]}"),
-        TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[done]}/{task.fields[of]}  {task.fields[simulated]}  {task.fields[payments]}"),
+        TextColumn("{task.fields[left]}"),
     )
-    started = time.perf_counter()
+    pace = _Pace()
     with Progress(*columns, console=console, transient=True, expand=True) as bar:
-        task = bar.add_task("", total=None, done=0, of="-", simulated="", payments="")
+        task = bar.add_task("", total=None, done="-", of="-", simulated="starting", payments="", left="")
 
         def watch(far: Far) -> None:
-            rate = far.payments / max(time.perf_counter() - started, 1e-3)
+            simulated, payments, left = pace.said(far)
             bar.update(
                 task,
                 total=far.total_s,
                 completed=far.simulated_s,
                 done=far.replications,
                 of=far.of,
-                simulated=f"{far.simulated_s / 3600:.2f} h simulated",
-                payments=f"{far.payments:,} payments, {rate:,.0f}/s",
+                simulated=simulated,
+                payments=payments,
+                left=left,
             )
 
         yield watch
 
 
 def _lines(console: Console) -> Watch:
-    started = time.perf_counter()
-    said = [0]
+    pace = _Pace()
+    told_s = [time.perf_counter()]
 
     def watch(far: Far) -> None:
-        if far.replications > said[0]:
-            said[0] = far.replications
-            spent = time.perf_counter() - started
-            left = spent / max(far.simulated_s, 1e-9) * (far.total_s - far.simulated_s)
-            console.print(
-                f"replication {far.replications}/{far.of} done, {far.simulated_s / 3600:.2f} h simulated, "
-                f"{far.payments:,} payments, {far.payments / max(spent, 1e-3):,.0f}/s, {left:.0f} s left"
-            )
+        now_s = time.perf_counter()
+        if now_s - told_s[0] >= LINES_EVERY_S or far.replications == far.of:
+            told_s[0] = now_s
+            console.print(f"{far.replications}/{far.of} replications, " + ", ".join(filter(None, pace.said(far))))
 
     return watch

@@ -1,11 +1,16 @@
-"""The tables that a run prints: what it says first, then why, then where."""
+"""The tables that a run prints: what it says first, then why, then where.
 
-from collections.abc import Iterator
+They are read on terminals of 80 columns and more, and in files when piped.
+"""
 
-from rich.console import Console, Group, RenderableType
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from sim.analysis.indicators import OFFICIAL, Indicator
 from sim.analysis.intervals import Estimate
 from sim.analysis.metrics import HEADLINE, METRICS
 from sim.analysis.shown import shown, shown_estimate
@@ -14,14 +19,17 @@ from sim.analysis.summary import Summary
 
 _COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "bold red", Verdict.UNDECIDED: "yellow"}
 _SIGNS = {Verdict.PASS: "pass", Verdict.FAIL: "FAIL", Verdict.UNDECIDED: "undecided"}
-PLAIN_WIDTH = 110
-SUBJECTS_SHOWN = 8
+SUBJECTS_SHOWN = {Verdict.FAIL: 6, Verdict.UNDECIDED: 3}
+"""Subjects of an official indicator that are shown one by one where they do not pass."""
+_OPERATORS = {official.title: official.operator for official in OFFICIAL}
 
 
-def console(*, stderr: bool = False) -> Console:
-    """Return a console that stays readable when piped."""
-    found = Console(stderr=stderr, highlight=False)
-    return found if found.is_terminal else Console(stderr=stderr, highlight=False, width=PLAIN_WIDTH)
+def table(title: str, *columns: str) -> Table:
+    """Return an empty table as all are here: no lines, the first column to the left, numbers to the right."""
+    made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for number, column in enumerate(columns):
+        made.add_column(column, justify="left" if number == 0 else "right", header_style="dim", overflow="fold")
+    return made
 
 
 def of_summary(summary: Summary) -> RenderableType:
@@ -29,109 +37,133 @@ def of_summary(summary: Summary) -> RenderableType:
     return Group(*_parts(summary))
 
 
+def conclusion(summary: Summary) -> Text:
+    """Return the verdict on all SLOs together, in a line."""
+    if not summary.slos:
+        return Text("no service level objectives in this scenario")
+    counts = [(verdict, sum(each.verdict is verdict for each in summary.slos)) for verdict in _SIGNS]
+    said = ", ".join(f"{count} {_SIGNS[verdict]}" for verdict, count in counts if count)
+    return Text.assemble("verdict: ", _sign(summary.verdict), f" ({len(summary.slos)} objectives: {said})")
+
+
 def _parts(summary: Summary) -> Iterator[RenderableType]:
     interval = f"{summary.confidence:.0%} interval"
     if summary.slos:
         yield _verdicts(summary, interval)
     yield _headline(summary, interval)
-    yield _causes(summary)
+    causes = summary.by.get("cause", {})
+    yield _causes("\nTokens that expire, by cause, per replication", "tokens", "of those issued", interval, causes)
+    yield _causes("\nPayments reversed, by cause, per replication", "payments", "euros", interval, causes)
     yield _money(summary, interval)
-    yield _indicators(summary, interval)
-    yield _stations(summary)
+    if summary.indicators:
+        yield _indicators(summary.indicators, interval)
+    if summary.stations:
+        yield _stations(summary)
     for warning in summary.warnings:
-        yield Text(f"note: {warning}", style="yellow")
+        yield Text(f"\nnote: {warning}", style="yellow")
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number == 0 else "right", header_style="dim")
-    return table
-
-
-def _verdict(verdict: Verdict) -> Text:
+def _sign(verdict: Verdict) -> Text:
     return Text(_SIGNS[verdict], style=_COLOURS[verdict])
 
 
 def _verdicts(summary: Summary, interval: str) -> Table:
-    table = _table("Service level objectives", "objective", "estimate", interval, "verdict")
+    found = table("Service level objectives", "objective", "estimate", interval, "verdict")
     for each in summary.slos:
         unit = METRICS[each.slo.metric].unit
-        table.add_row(each.slo.text, *shown_estimate(each.estimate, unit), _verdict(each.verdict))
-    return table
+        found.add_row(each.slo.text, *shown_estimate(each.estimate, unit), _sign(each.verdict))
+    return found
 
 
 def _headline(summary: Summary, interval: str) -> Table:
-    table = _table(f"\nHeadline, {summary.replications} replications", "", "estimate", interval)
+    found = table(f"\nHeadline, {_replications(summary)}", "", "estimate", interval)
     for name in HEADLINE:
-        table.add_row(METRICS[name].title, *shown_estimate(summary.metrics[name], METRICS[name].unit))
-        if name in ("outcome_delay", "user_wait"):
-            tail = summary.metrics[f"{name}_p98"]
-            table.add_row("  98th percentile", *shown_estimate(tail, METRICS[name].unit))
-    return table
+        unit = METRICS[name].unit
+        found.add_row(METRICS[name].title, *shown_estimate(summary.metrics[name], unit))
+        tail = summary.metrics.get(f"{name}_p98")
+        if tail is not None:
+            found.add_row("  98th percentile", *shown_estimate(tail, unit))
+    return found
 
 
-def _causes(summary: Summary) -> Table:
-    table = _table("\nWhy, per replication", "cause", "tokens expired", "of tokens", "payments reversed", "euros")
-    for cause, metrics in summary.by.get("cause", {}).items():
-        if "token_expiry_count" in metrics or "reversal_count" in metrics:
-            table.add_row(
-                cause,
-                _mean(metrics.get("token_expiry_count"), "count"),
-                _mean(metrics.get("token_expiry_rate"), "share"),
-                _mean(metrics.get("reversal_count"), "count"),
-                _mean(metrics.get("reversal_eur"), "EUR"),
-            )
-    if not table.row_count:
-        table.add_row("nothing expired, nothing was reversed", "", "", "", "")
-    return table
+def _replications(summary: Summary) -> str:
+    return "1 replication" if summary.replications == 1 else f"{summary.replications} replications"
 
 
-def _mean(estimate: Estimate | None, unit: str) -> str:
-    return "" if estimate is None else shown(estimate.mean, unit)
+_OF_CAUSES = {"tokens": ("token_expiry_count", "token_expiry_rate"), "payments": ("reversal_count", "reversal_eur")}
+
+
+def _causes(
+    title: str, counted: str, measured: str, interval: str, causes: Mapping[str, Mapping[str, Estimate]]
+) -> Table:
+    count, measure = _OF_CAUSES[counted]
+    found = table(title, "cause", counted, measured, interval)
+    for cause, metrics in causes.items():
+        if count in metrics:
+            numbers = shown_estimate(metrics[measure], METRICS[measure].unit)
+            found.add_row(cause, shown(metrics[count].mean, "count"), *numbers)
+    if not found.row_count:
+        found.add_row("none", "", "", "")
+    return found
 
 
 def _money(summary: Summary, interval: str) -> Table:
-    table = _table("\nWhere the money is at the end, per replication", "place", "payments", "euros", interval)
-    total = summary.metrics["authorised_eur"]
-    rows = {"authorised": {"count": summary.metrics["authorised_count"], "eur": total}, **summary.money}
+    found = table("\nWhere the money is at the end, per replication", "place", "payments", "euros", interval)
+    authorised = {"count": summary.metrics["authorised_count"], "eur": summary.metrics["authorised_eur"]}
+    rows = {"authorised": authorised, **summary.money}
     both = summary.metrics["both_ways_count"]
     if both.mean > 0:
         rows["both receipted and reversed"] = {"count": both, "eur": summary.metrics["both_ways_eur"]}
-    for place, found in rows.items():
-        if found["count"].mean > 0:
-            name = place.replace("_", " ")
-            table.add_row(name, shown(found["count"].mean, "count"), *shown_estimate(found["eur"], "EUR"))
-    return table
+    for place, money in rows.items():
+        if money["count"].mean > 0 or place == "authorised":
+            numbers = shown_estimate(money["eur"], "EUR")
+            found.add_row(place.replace("_", " "), shown(money["count"].mean, "count"), *numbers)
+    return found
 
 
-def _indicators(summary: Summary, interval: str) -> Table:
-    table = _table("\nOfficial indicators", "indicator", "of", "threshold", "estimate", interval, "verdict")
-    by_name: dict[str, int] = {}
-    for each in sorted(summary.indicators, key=lambda i: i.verdict is Verdict.PASS):
-        by_name[each.title] = by_name.get(each.title, 0) + 1
-        if by_name[each.title] <= SUBJECTS_SHOWN:
-            numbers = shown_estimate(each.estimate, "share")
-            table.add_row(each.title, each.subject, each.threshold, *numbers, _verdict(each.verdict))
-    for title, count in by_name.items():
-        if count > SUBJECTS_SHOWN:
-            table.add_row(title, f"and {count - SUBJECTS_SHOWN} more", "", "", "", "")
-    return table
+def _indicators(indicators: Sequence[Indicator], interval: str) -> Table:
+    """Return, for each indicator, the subjects that do not pass, the worst first, and in one row those that do."""
+    found = table("\nOfficial indicators", "", "estimate", interval, "verdict")
+    for title, group in groupby(indicators, key=lambda each: each.title):
+        subjects = sorted(group, key=_badness)
+        found.add_row(Text(f"{title}: {subjects[0].threshold}", style="dim"))
+        for verdict, most in SUBJECTS_SHOWN.items():
+            having = [each for each in subjects if each.verdict is verdict]
+            for each in having[:most]:
+                found.add_row(f"  {each.subject}", *shown_estimate(each.estimate, "share"), _sign(verdict))
+            if len(having) > most:
+                found.add_row(f"  and {len(having) - most} more", "", "", _sign(verdict))
+        passing = [each for each in subjects if each.verdict is Verdict.PASS]
+        if passing:
+            worst = passing[0]
+            name = worst.subject if len(passing) == 1 else f"{len(passing)}, the worst {worst.subject}"
+            found.add_row(f"  {name}", *shown_estimate(worst.estimate, "share"), _sign(worst.verdict))
+    return found
+
+
+def _badness(indicator: Indicator) -> float:
+    """Return a number that is the lower the worse the estimate is."""
+    return indicator.estimate.mean * (1 if _OPERATORS[indicator.title] == ">=" else -1)
 
 
 def _stations(summary: Summary) -> Table:
-    table = _table(
-        "\nStations", "station", "calls/s", "utilisation", "busy workers", "queue mean", "p95", "max", "refused"
+    found = table(
+        "\nStations and pools",
+        "",
+        "calls/s",
+        "utilisation",
+        "workers\nbusy",
+        "queue\nmean",
+        "\np95",
+        "\nmax",
+        "refused",
     )
-    for name, found in summary.stations.items():
-        table.add_row(
+    for name, numbers in summary.stations.items():
+        found.add_row(
             name,
-            f"{found['calls_per_s'].mean:.3g}",
-            shown(found["utilisation"].mean, "share"),
-            f"{found['busy'].mean:.3g}",
-            f"{found['queue_mean'].mean:.3g}",
-            f"{found['queue_p95'].mean:.3g}",
-            f"{found['queue_max'].mean:.3g}",
-            shown(found["refused_share"].mean, "share"),
+            f"{numbers['calls_per_s'].mean:.3g}",
+            shown(numbers["utilisation"].mean, "share"),
+            *(f"{numbers[column].mean:.3g}" for column in ("busy", "queue_mean", "queue_p95", "queue_max")),
+            shown(numbers["refused_share"].mean, "share"),
         )
-    return table
+    return found

@@ -1,0 +1,220 @@
+"""The commands of `pagopa-sim`. Each parses, calls one function, prints and exits; no logic lives here.
+
+Exit codes: 0 done and every SLO passes; 1 an SLO fails; 2 bad input or usage; 3 undecided; 4 a fault of the program;
+130 interrupted. Results go to standard output, all else to standard error. Heavy imports wait until a command needs
+them.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from sim.cli.main import FAULT, INTERRUPTED
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+FAILED, BAD_INPUT, UNDECIDED = 1, 2, 3
+_CODES = {"pass": 0, "fail": FAILED, "undecided": UNDECIDED}
+
+File = Annotated[Path, typer.Argument(help="A scenario file (YAML).", show_default=False)]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=VALUE", help="Change a value, e.g. psps.psp-a.workers=8. Repeatable."),
+]
+Seed = Annotated[int | None, typer.Option(help="Seed, instead of the scenario's.", min=0)]
+Jobs = Annotated[int | None, typer.Option(help="Processes to use; one per core unless given.", min=1)]
+Out = Annotated[Path, typer.Option(help="Folder in which runs are kept.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
+
+
+class Format(StrEnum):
+    """How results are printed."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+class ReplayFormat(StrEnum):
+    """How a replay is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    MERMAID = "mermaid"
+
+
+@app.callback()
+def root() -> None:
+    """Simulate payments at the creditor's front end on the pagoPA platform."""
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Answer bad input with what is wrong with it, and a fault of the program with what to report."""
+    try:
+        from sim.experiment.executors import WorkerError
+        from sim.model.run import RunError
+        from sim.scenario.load import ScenarioError
+        from sim.store import StoreError
+    except KeyboardInterrupt:
+        _interrupted()
+    try:
+        yield
+    except (ScenarioError, StoreError) as error:
+        _remark(str(error))
+        raise typer.Exit(BAD_INPUT) from None
+    except (RunError, WorkerError) as error:
+        _remark(f"the simulator failed, and not your scenario: {error}")
+        raise typer.Exit(FAULT) from None
+    except KeyboardInterrupt:
+        _interrupted()
+
+
+def _interrupted() -> NoReturn:
+    _remark("interrupted before a replication was finished; nothing was kept")
+    raise typer.Exit(INTERRUPTED) from None
+
+
+@app.command()
+def run(
+    file: File,
+    replications: Annotated[int | None, typer.Option(help="Replications, instead of the scenario's.", min=1)] = None,
+    seed: Seed = None,
+    sets: Sets = None,
+    jobs: Jobs = None,
+    out: Out = Path("results"),
+    record: Annotated[str, typer.Option(help="Also record calls, states, or both (calls,states).")] = "",
+    quiet: Quiet = False,
+    output: Annotated[Format, typer.Option("--format", help="How to print the results.")] = Format.TABLE,
+) -> None:
+    """Run a scenario: replications, headline figures with intervals, causes, indicators and verdicts.
+
+    Exit codes: 0 every SLO passes, 1 one fails, 2 bad input or usage, 3 undecided, 4 a fault, 130 interrupted.
+    """
+    from sim.report.terminal import Voice
+
+    wanted = _record(record)
+    with _refusing():
+        from sim.experiment.manifest import argv
+        from sim.experiment.run import run as run_scenario
+        from sim.report.progress import watching
+        from sim.report.tables import conclusion, of_summary
+        from sim.scenario.load import load
+        from sim.scenario.preflight import preflight
+
+        loaded = load(file, [*(sets or []), *([] if seed is None else [f"run.seed={seed}"])])
+        for finding in preflight(loaded):
+            _remark(f"pre-flight: {finding}")
+        with watching(Voice(stderr=True), quiet=quiet) as watch:
+            done = run_scenario(
+                loaded, replications=replications, jobs=jobs, out=out, record=wanted, watch=watch, command=argv()
+            )
+    if output is Format.JSON:
+        _print(_json(done.to_json()))
+    else:
+        _print(of_summary(done.summary))
+        _print(conclusion(done.summary), f"results: {done.folder}")
+    if done.interrupted:
+        asked = done.manifest["replications_asked"]
+        _remark(f"interrupted: {done.summary.replications} of {asked} replications were finished and kept")
+        raise typer.Exit(INTERRUPTED)
+    raise typer.Exit(_CODES[done.summary.verdict.value])
+
+
+def _record(text: str) -> frozenset[str]:
+    from sim.records import ON_REQUEST
+
+    wanted = frozenset(name.strip() for name in text.split(",") if name.strip())
+    if not wanted <= set(ON_REQUEST):
+        raise typer.BadParameter(f"{text!r} is not among {', '.join(ON_REQUEST)}", param_hint="--record")
+    return wanted
+
+
+@app.command()
+def validate(file: File, sets: Sets = None) -> None:
+    """Check a scenario and its loads without simulating."""
+    with _refusing():
+        from sim.scenario.load import load
+        from sim.scenario.preflight import preflight
+
+        loaded = load(file, sets or [])
+        findings = preflight(loaded)
+    count = {0: "no remarks", 1: "1 remark"}.get(len(findings), f"{len(findings)} remarks")
+    _print(*map(str, findings), f"{file}: {loaded.scenario.name} is valid, {count} before flight")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of scenario files, for editors."""
+    from sim.scenario.jsonschema import json_schema
+
+    _print(_json(json_schema()))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from importlib.metadata import version as installed
+
+    _print(installed("pagopa-sim"))
+
+
+@app.command()
+def replay(
+    file: Annotated[Path, typer.Argument(help="One case or a list of cases, as JSON.", show_default=False)],
+    output: Annotated[
+        ReplayFormat, typer.Option("--as", help="A table, JSON, or sequence diagrams for Mermaid.")
+    ] = ReplayFormat.TABLE,
+    only: Annotated[str | None, typer.Option("--case", help="Only the case with this id.")] = None,
+) -> None:
+    """Replay scripted payments and print every reply and every history."""
+    from sim.model.cases import CaseError, load_cases
+    from sim.model.replay import replay as replayed
+
+    try:
+        cases, remarks = load_cases(file, only)
+    except CaseError as error:
+        _remark(str(error))
+        raise typer.Exit(BAD_INPUT) from None
+    for remark in remarks:
+        _remark(remark)
+    done = list(replayed(cases))
+    if output is ReplayFormat.JSON:
+        _print(_json([each.to_json() for each in done]))
+    elif output is ReplayFormat.MERMAID:
+        from sim.report.sequence import diagram, page
+
+        _print((diagram(done[0]) if len(done) == 1 else page(done)).rstrip("\n"))
+    else:
+        from sim.report.replays import of_replay
+
+        for each in done:
+            _print(of_replay(each), "")
+
+
+def _print(*what: "RenderableType") -> None:
+    """Say results; a text goes out as it is, in one piece."""
+    from sim.report.terminal import Voice
+
+    voice = Voice()
+    for each in what:
+        (voice.out if isinstance(each, str) else voice.print)(each)
+
+
+def _remark(text: str) -> None:
+    """Say what is not a result."""
+    from sim.report.terminal import Voice
+
+    Voice(stderr=True).out(text)
+
+
+def _json(values: Any) -> str:
+    """Return values as JSON that any encoding of the output can carry."""
+    return json.dumps(values, indent=1, allow_nan=False)

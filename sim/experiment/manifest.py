@@ -1,0 +1,82 @@
+"""The manifest of a run: what it takes to know a result years later, and to make it again."""
+
+import hashlib
+import json
+import platform
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from sim.experiment.executors import cores
+from sim.scenario.load import Loaded, dump
+
+LIBRARIES = ("pagopa-sim", "simpy", "numpy", "scipy", "pandas", "pyarrow", "pydantic")
+
+
+def fingerprint(loaded: Loaded) -> str:
+    """Return a hash of everything that a replication's records depend on, but its number."""
+    text = json.dumps([dump(loaded.scenario), version("pagopa-sim")], sort_keys=True)
+    digest = hashlib.sha256(text.encode())
+    if loaded.trace_s is not None:
+        digest.update(loaded.trace_s.tobytes())
+    return digest.hexdigest()
+
+
+def of_scenario(loaded: Loaded) -> dict[str, Any]:
+    """Return the scenario as resolved, and where each of its values is from."""
+    return {
+        "scenario": dump(loaded.scenario),
+        "file": str(loaded.file),
+        "sets": list(loaded.sets),
+        "provenance": [
+            {"path": p.path, "value": p.value, "source": p.source, "assumed": p.assumed, "range": [p.low, p.high]}
+            for p in loaded.provenance
+        ],
+        "seed": loaded.scenario.run.seed,
+        "fingerprint": fingerprint(loaded),
+    }
+
+
+def of_program() -> dict[str, Any]:
+    """Return what computed it: versions, the program's commit if it runs from a checkout, and the machine."""
+    commit, changed = _git()
+    return {
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
+        "git_commit": commit,
+        "git_changed": changed,
+        "machine": {"system": platform.platform(), "processor": platform.machine(), "cores": cores()},
+    }
+
+
+def argv() -> list[str]:
+    """Return the command line as typed."""
+    return ["pagopa-sim", *sys.argv[1:]]
+
+
+def _git() -> tuple[str | None, bool | None]:
+    """Return the commit of the checkout that the program runs from, and whether it has been changed since."""
+    top = Path(__file__).parents[2]
+    found = _asked_git(top, "rev-parse", "HEAD", "--show-toplevel")
+    if found is None:
+        return None, None
+    commit, _, root = found.partition("\n")
+    if Path(root).resolve() != top.resolve():  # somebody else's repository, in which the program is installed
+        return None, None
+    return commit, bool(_asked_git(top, "status", "--porcelain", "--untracked-files=no", "--", "sim"))
+
+
+def _asked_git(folder: Path, *words: str) -> str | None:
+    try:
+        done = subprocess.run(  # noqa: S603 - fixed words
+            ["git", *words],  # noqa: S607 - whatever git the user has
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
