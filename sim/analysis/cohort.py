@@ -31,19 +31,24 @@ class Cohort:
         self.payments = _measured(records, "payments")
         self.carts = _measured(records, "carts")
         self.primitives = records.tables["primitives"]
+        self._codes: dict[tuple[str, str], Array] = {}
 
-    def codes(self, table: str, dimension: str) -> tuple[Array, int]:
-        """Return the group of every row of a table (-1: none) and the number of groups."""
-        psps, groups = len(self.records.names["psp"]), len(self.records.names["ec_group"])
-        rows: Any = getattr(self, table)
+    def codes(self, table: str, dimension: str) -> Array:
+        """Return the group of every row of a table, by cart size, PSP, EC group or a category column; -1 for none."""
+        known = self._codes.get((table, dimension))
+        if known is None:
+            known = self._codes[table, dimension] = self._grouped(getattr(self, table), dimension).astype(np.int64)
+        return known
+
+    def _grouped(self, rows: dict[str, Array], dimension: str) -> Array:
         if dimension == "cart_size":
-            return rows["cart_size"].astype(np.int64) - 1, 5
+            return rows["cart_size"].astype(np.int64) - 1
         if dimension in rows:
-            return rows[dimension].astype(np.int64), psps if dimension == "psp" else groups
-        counterpart = rows["counterpart"].astype(np.int64)
+            return rows[dimension]
+        counterpart, psps = rows["counterpart"], len(self.records.names["psp"])
         if dimension == "psp":
-            return np.where(counterpart < psps, counterpart, -1), psps
-        return np.where(counterpart >= psps, counterpart - psps, -1), groups
+            return np.where(counterpart < psps, counterpart, -1)
+        return np.where(counterpart >= psps, counterpart - psps, -1)
 
     # --- payments -----------------------------------------------------------------------------------------------
 

@@ -98,17 +98,15 @@ def _sums(cohort: Cohort, metric: Metric) -> dict[str, Array]:
     top, base = _values(cohort, metric.top), _values(cohort, metric.base)
     sums = {"": np.array([[top.sum(), base.sum()]])}
     for dimension in metric.dimensions:
+        groups = len(group_names(cohort.records.names, metric, dimension))
         if dimension == "cause":
             assert metric.cause is not None
-            codes, count = cohort.payments[metric.cause].astype(np.int64), len(_causes(metric))
-            sums[dimension] = np.stack([_by(codes, top, count), np.full(count, base.sum())], axis=1)
+            tops = _by(cohort.codes(metric.top.table, metric.cause), top, groups)
+            bases = np.full(groups, base.sum())
         else:
-            sides = [
-                _by(codes, values, count)
-                for side, values in ((metric.top, top), (metric.base, base))
-                for codes, count in [cohort.codes(side.table, dimension)]
-            ]
-            sums[dimension] = np.stack(sides, axis=1)
+            tops = _by(cohort.codes(metric.top.table, dimension), top, groups)
+            bases = _by(cohort.codes(metric.base.table, dimension), base, groups)
+        sums[dimension] = np.stack([tops, bases], axis=1)
     return sums
 
 
@@ -116,9 +114,9 @@ def _values(cohort: Cohort, side: Side) -> Array:
     return np.asarray(side.of(cohort), dtype=float)
 
 
-def _by(codes: Array, values: Array, count: int) -> Array:
-    chosen = codes >= 0
-    return np.bincount(codes[chosen], weights=values[chosen], minlength=count)
+def _by(codes: Array, values: Array, groups: int) -> Array:
+    """Add up values by group; rows of no group, -1, go to a place of their own."""
+    return np.bincount(codes + 1, weights=values, minlength=groups + 1)[1:]
 
 
 def _quantiles(cohort: Cohort, asked: Iterable[Quantile]) -> dict[Quantile, float]:
@@ -144,7 +142,7 @@ def _grouped(cohort: Cohort, metric: Metric, dimension: str) -> list[tuple[str, 
     seen = ~np.isnan(values)
     if not dimension:
         return [("", values[seen])]
-    codes, _ = cohort.codes(metric.sample.table, dimension)
+    codes = cohort.codes(metric.sample.table, dimension)
     names = group_names(cohort.records.names, metric, dimension)
     return [(name, values[seen & (codes == code)]) for code, name in enumerate(names)]
 
