@@ -1,6 +1,7 @@
 """Random small scenarios of every feature: a dozen or so of carts in a world where anything can go wrong.
 
-Values are few and extreme rather than many and moderate, so that features meet each other often. Only `tests/properties` may import it.
+Values are few and extreme rather than many and moderate, so that features meet each other often. Only tests of
+properties may import it.
 """
 
 from hypothesis import strategies as st

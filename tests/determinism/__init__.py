@@ -1,0 +1,1 @@
+"""The same numbers every time, and common random numbers between scenarios."""
