@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from sim.kernel.clock import Steps
+from sim.kernel.clock import Clock, Flow, Steps
 from sim.model.arrivals import arrival_times, end_of_arrivals_s
 from sim.model.assemble import World, assemble
 from sim.model.cart import Cart
@@ -58,10 +58,24 @@ def replicate(
         records_hold(records.tables["payments"])
     except (BrokenInvariantError, ProtocolError) as error:
         raise RunError(f"{error}; seed {scenario.run.seed}, replication {replication}") from error
+    except BaseException:
+        _cut_short(world.clock)
+        raise
     finally:
         if collecting:
             gc.enable()
     return records
+
+
+def _cut_short(clock: Clock) -> None:
+    """End the flows of an interrupted replication, each from its outermost fragment inwards.
+
+    A flow that waits for an event refers to itself. Left to the garbage collector its fragments end in any order, and
+    one that is asked to end by the next while it does so already complains.
+    """
+    for flow in [each for each in gc.get_objects() if isinstance(each, Flow) and each.clock is clock]:
+        send: Any = flow.send
+        send.__self__.close()
 
 
 def _arrive(world: World, times: npt.NDArray[Any], warm_up_s: float, max_tries: int) -> Steps:
