@@ -35,7 +35,7 @@ def _assign(root: Tree, assignment: str, problems: list[Problem]) -> None:
         problem = "has an empty step" if not all(keys) else "has too many steps"
         raise _error(at, path if len(path) <= SHOWN else "", problem, "write a path such as run.seed")
     try:
-        value = parse(written, at.file, problems, at)
+        value = parse(written, at.file, problems, path, at)
     except ScenarioError as error:
         raise _error(at, path, error.problems[0].problem, "quote the value, or correct its syntax") from None
     strip(value, problems, path)
@@ -53,7 +53,7 @@ def _child(tree: Tree, key: str, path: str, at: Position) -> Tree:
     """Take one step, making a section where there is nothing yet."""
     tree = _holder(tree, key)
     if isinstance(tree.value, dict) and key not in tree.value:
-        tree.put(key, Tree({}, at), at)
+        _write(tree, key, Tree({}, at), at)
     child: Tree = tree.value[key if isinstance(tree.value, dict) else _index(tree, key, path, at)]
     return child
 
@@ -61,11 +61,15 @@ def _child(tree: Tree, key: str, path: str, at: Position) -> Tree:
 def _put(tree: Tree, key: str, value: Tree, path: str, at: Position) -> None:
     tree = _holder(tree, key)
     if isinstance(tree.value, dict):
-        for other in driven_out({key}):
-            tree.value.pop(other, None)
-        tree.put(key, value, at)
+        _write(tree, key, value, at)
     else:
         tree.value[_index(tree, key, path, at)] = value
+
+
+def _write(section: Tree, key: str, value: Tree, at: Position) -> None:
+    for other in driven_out({key}):
+        section.value.pop(other, None)
+    section.put(key, value, at)
 
 
 def _holder(tree: Tree, key: str) -> Tree:

@@ -6,13 +6,13 @@ together with the schema's.
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import numpy.typing as npt
 
 from sim.scenario import slos
 from sim.scenario.flaws import listed, suggestion
-from sim.scenario.schema import SLO_LENGTH, Ends
+from sim.scenario.schema import FASTEST_PER_S, LONGEST_S, SLO_LENGTH, Ends, Incident
 from sim.scenario.units import duration_s, rate_per_s, share
 
 Found = Iterator[tuple[str, str, str]]
@@ -21,6 +21,7 @@ T = TypeVar("T")
 TOLERANCE = 1e-9
 MAX_CARTS = 1e9
 PRIMITIVES = {"psps": ("pspNotifyPaymentV2",), "ecs": ("paGetPayment", "paSendRT")}
+EFFECTS = get_args(Incident.model_fields["effect"].annotation)
 EFFECT_OF = {"factor": "slowdown", "share": "lost_replies", "ends": "mix", "in_service": "outage"}
 
 
@@ -78,15 +79,16 @@ def _arrivals(scenario: Mapping[str, Any], trace_s: npt.NDArray[Any] | None) -> 
     arrivals = _section(scenario.get("arrivals"))
     ways = ("rate", "ramp", "trace")
     given = [name for name in ways if arrivals.get(name) is not None]
-    if arrivals and len(given) != 1:
+    if isinstance(scenario.get("arrivals"), dict) and len(given) != 1:
         said = f"has {' and '.join(given)}" if given else "has no rate, ramp or trace"
         yield "arrivals", said, "write exactly one of rate, ramp and trace"
     yield from _profile(arrivals)
     run = _section(scenario.get("run"))
-    spans = [run.get("warm_up", "10 min"), run.get("window", "1 h")]
-    end = sum(_read(duration_s, span) or 0 for span in spans)
+    spans = [_read(duration_s, run.get(name, usual)) or 0 for name, usual in (("warm_up", "10 min"), ("window", "1 h"))]
+    end = sum(span for span in spans if span <= LONGEST_S)
     stages = [_section(stage).get(key, 0) for stage in _items(arrivals.get("ramp")) for key in ("start", "rate")]
-    fastest = max(_read(rate_per_s, rate) or 0 for rate in (*stages, arrivals.get("rate") or 0))
+    rates = [_read(rate_per_s, rate) or 0 for rate in (*stages, arrivals.get("rate") or 0)]
+    fastest = max((rate for rate in rates if rate <= FASTEST_PER_S), default=0)
     if fastest * end > MAX_CARTS:
         fix = f"write a lower rate or a shorter window, for at most {MAX_CARTS:g}"
         yield "arrivals", f"asks for up to {fastest * end:.2g} carts", fix
@@ -149,9 +151,9 @@ def _incident(path: str, incident: Mapping[str, Any], names: Mapping[str, list[s
         yield f"{path}.target", f"names {target}, which is not in the scenario", suggestion(target, targets)
     elif isinstance(target, str):
         known = PRIMITIVES.get(target.partition(".")[0], ())
-        if target == "node" and effect not in (None, "outage"):
+        if target == "node" and effect in EFFECTS and effect != "outage":
             yield f"{path}.effect", "cannot happen to the Node", "write outage, or another target"
-        if isinstance(primitive, str) and primitive not in known:
+        if any(primitive in primitives for primitives in PRIMITIVES.values()) and primitive not in known:
             fix = f"write {listed(known)}" if known else "leave primitive out"
             yield f"{path}.primitive", f"is no call to {target}", fix
     given = {key for key in ("at", "duration", "mtbf", "mttr") if incident.get(key) is not None}

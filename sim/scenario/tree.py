@@ -130,35 +130,43 @@ def read(file: Path, shown: str, problems: list[Problem]) -> Tree:
     return parse(text, shown, problems)
 
 
-def parse(text: str, shown: str, problems: list[Problem], at: Position | None = None) -> Tree:
+def parse(text: str, shown: str, problems: list[Problem], path: str = "", at: Position | None = None) -> Tree:
     """Parse YAML into a tree, every value at its own place or, if given, all `at` one.
 
-    Duplicate keys and tags become `problems`; raises `ScenarioError` when there is no tree.
+    `path` leads to the tree. Duplicate keys and tags become `problems`; raises `ScenarioError` when there is no tree.
     """
     yaml = YAML(typ="safe", pure=True)
+    yaml.max_depth = MAX_DEPTH + 1
+    yaml.composer.warn_double_anchors = False
     start = at or Position(shown, 1, 1)
     try:
         node = yaml.compose(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         there = Position(shown, mark.line + 1, mark.column + 1) if mark and at is None else start
+        if str(error.problem).startswith("maximum depth"):
+            raise _too_deep(there) from None
         raise _error(there, f"is not YAML: {error.problem or error.context}", "correct the syntax") from None
     except ReaderError as error:
         there = at or _place(shown, text[: error.position])
         code = error.character if isinstance(error.character, int) else ord(error.character)
         problem = f"has the character #x{code:04x}, which YAML does not allow"
         raise _error(there, problem, "save the file as text in UTF-8") from None
-    except RecursionError:
-        raise _error(start, "is nested too deeply", f"write at most {MAX_DEPTH} levels") from None
+    except RecursionError:  # a version of the parser that knows no limit
+        raise _too_deep(start) from None
     except (YAMLError, ValueError, OverflowError) as error:
         raise _error(start, f"is not YAML: {_first_line(error)}", "correct the syntax") from None
     if node is None:
         raise _error(start, "is empty", "write a scenario, starting with name: my-scenario")
-    return _Builder(yaml, shown, problems, at).build(node, "", 0)
+    return _Builder(yaml, shown, problems, at).build(node, path, 0)
 
 
 def _error(at: Position, problem: str, fix: str) -> ScenarioError:
     return ScenarioError([Problem(at, "", problem, fix)])
+
+
+def _too_deep(at: Position) -> ScenarioError:
+    return _error(at, "is nested too deeply", f"write at most {MAX_DEPTH} levels")
 
 
 def _place(shown: str, before: str) -> Position:
@@ -186,7 +194,7 @@ class _Builder:
         if self.count > MAX_NODES:
             raise _error(at, f"has more than {MAX_NODES} values, aliases counted as often as used", "write fewer")
         if depth > MAX_DEPTH:  # also an alias inside of what it stands for
-            raise _error(at, "is nested too deeply", f"write at most {MAX_DEPTH} levels")
+            raise _too_deep(at)
         kind = str(node.tag).rpartition(":")[2]
         if kind not in _KINDS[type(node)]:
             fix = "write a plain value without a tag"
@@ -222,6 +230,8 @@ class _Builder:
                 self.problems.append(Problem(there, below, f"is written twice{first}", "keep one of the two"))
             else:
                 tree.put(key, self.build(child, below, depth + 1), there)
+                if isinstance(child, ScalarNode) and child.start_mark.index == child.end_mark.index:
+                    tree.value[key].at = there  # nothing is written after the colon
         if "<<" in tree.value:
             self._merge(tree, path)
         return tree
