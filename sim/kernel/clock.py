@@ -6,43 +6,43 @@ which is what makes one process per cart affordable. It is still a SimPy environ
 """
 
 from collections.abc import Generator
-from heapq import heappush
-from typing import Any
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from typing import Any, TypeVar
 
 import simpy
+from simpy.core import EmptySchedule
 from simpy.events import NORMAL, Event
 
 Steps = Generator[float | Event, Any, Any]
 """What a process of the simulation is: a generator of moments and events."""
+T = TypeVar("T")
 
 
 class Flow:
     """A running generator; itself the heap entry that resumes it, used again for every moment it yields."""
 
-    __slots__ = ("_defused", "_ok", "_resume", "callbacks", "clock", "send")
+    __slots__ = ("clock", "send")
 
     def __init__(self, clock: "Clock", steps: Steps) -> None:
         self.clock = clock
         self.send = steps.send
-        self._ok = True
-        self._defused = True
-        self._resume = [self.resume]
-        self.callbacks: list[Any] | None = self._resume
 
-    def resume(self, event: Any) -> None:
+    def resume(self, value: Any = None) -> None:
         """Run the generator up to its next moment or event."""
         try:
-            target = self.send(None if event is self else event.value)
+            target = self.send(value)
         except StopIteration:
-            self._resume.clear()  # the flow no longer refers to itself, so it goes without the garbage collector
             return
         if isinstance(target, float):
-            self.callbacks = self._resume
             self.clock.enter(target, self)
         elif target.callbacks is None:
             raise RuntimeError("a flow waits for an event that has already fired")
         else:
-            target.callbacks.append(self.resume)
+            target.callbacks.append(self._fired)
+
+    def _fired(self, event: Event) -> None:
+        self.resume(event.value)
 
 
 class Clock(simpy.Environment):
@@ -57,7 +57,7 @@ class Clock(simpy.Environment):
     def begin(self, steps: Steps) -> Flow:
         """Start a process and run it at once, up to its first moment or event."""
         flow = Flow(self, steps)
-        flow.resume(flow)
+        flow.resume()
         return flow
 
     @property
@@ -75,3 +75,68 @@ class Clock(simpy.Environment):
         if at < self._now:
             raise ValueError(f"cannot go back from {self._now} s to {at} s")
         heappush(self._queue, (at, NORMAL, next(self._eid), entry))
+
+    def run(self, until: Any = None) -> Any:
+        """Run until nothing is scheduled any more, or as SimPy does until a moment or an event."""
+        if until is not None:
+            return super().run(until)
+        while self._queue:
+            self.step()
+        return None
+
+    def step(self) -> None:
+        """Go to the next entry in the event heap and resume its flow, or fire its event as SimPy does."""
+        if not self._queue:
+            raise EmptySchedule
+        self._now, _, _, entry = heappop(self._queue)
+        if isinstance(entry, Flow):
+            entry.resume()
+            return
+        callbacks, entry.callbacks = entry.callbacks, None  # type: ignore[assignment] # SimPy's mark of a fired event
+        for callback in callbacks:
+            callback(entry)
+        if not entry._ok and not entry._defused:
+            raise entry._value
+
+
+@dataclass(slots=True)
+class Rest:
+    """What is left of a fragment to which nobody listens any more: steps whose result is that of the whole."""
+
+    steps: Generator[Any, Any, Any]
+
+
+def heard(clock: Clock, steps: Generator[Any, Any, T], until: float) -> Generator[Any, Any, T | Rest]:
+    """Run a fragment of a flow as long as its caller listens; return its result, or the rest of it.
+
+    A moment after `until` is known as soon as it is yielded, so it costs no timer: the rest is given back at once, for
+    whoever takes it to run in a flow of its own. Only an event, of which nobody knows when it fires, is raced
+    against a timer.
+    """
+    value = None
+    while True:
+        try:
+            target = steps.send(value)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        if isinstance(target, float):
+            if target > until:
+                return Rest(_rest(steps, target))
+            value = yield target
+        else:
+            yield target | clock.timeout(max(until - clock.now, 0.0))
+            if not target.triggered:
+                return Rest(_rest(steps, target))
+            value = target.value
+
+
+def _rest(steps: Generator[Any, Any, T], target: float | Event) -> Generator[Any, Any, T]:
+    """Go on with a fragment from the moment or event at which it stands."""
+    while True:
+        value = yield target
+        try:
+            target = steps.send(value)
+        except StopIteration as end:
+            result: T = end.value
+            return result

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
-_TOGETHER = 16384
+_TOGETHER = 2048
 
 
 class _Level:

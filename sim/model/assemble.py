@@ -245,7 +245,7 @@ def assemble(scenario: Scenario, replication: int, record: Iterable[str]) -> tup
     psps = Psps(caller, plan, settings, scenario.psps, [builder.psp(code) for code in range(len(scenario.psps))])
     checkout = Checkout(clock, plan, scenario, settings, recorder)
     ledger = Ledger(settings, recorder.watch if recorder.states is not None else None)
-    node = Node(clock, ledger, _Peers(ecs, psps, checkout), builder.node())
+    node = Node(clock, ledger, _Peers(ecs, psps, checkout), builder.node(), ahead=True)
     checkout.node, checkout.psps = node, psps
     carts = Carts(clock, node, settings, recorder, scenario.checkout.redirect_wait)
     jobs = Jobs(clock, node, checkout, carts)

@@ -142,7 +142,8 @@ class Caller:
         gives_up = leaves + timeout_s
         arrived = leaves + drawn.out_s
         if arrived < inf:
-            yield arrived
+            if pool is not None or not callee.station.any_order:
+                yield arrived
             served = callee.serve(arrived, primitive, drawn, gives_up, address)
         else:
             arrived = nan

@@ -7,18 +7,18 @@ at once (`reversal`), and otherwise Checkout waits for sendPaymentResult-v2.
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from math import inf, nan
+from math import inf
 from typing import Any
 
 from sim.kernel.clock import Clock, Steps
 from sim.model.cart import Activation, Try, beside, try_of
 from sim.model.invariants import token_issued
-from sim.model.node import Node, Replied, Replying
+from sim.model.node import Activating, Node, Replied
 from sim.model.plan import SENDS, Plan
 from sim.model.psp import Psps
 from sim.model.recorder import Recorder
 from sim.model.reversal import Reversals
-from sim.protocol.faults import Fault
+from sim.model.sender import Sender, Sent
 from sim.protocol.ledger import Closing
 from sim.protocol.messages import Activate, Answer, Close, Outcome, Reply
 from sim.protocol.settings import ProtocolSettings
@@ -55,9 +55,7 @@ class Checkout:
         self.options = scenario.checkout
         self.reversals = Reversals(clock, plan, scenario, settings)
         self.loss = scenario.links.checkout_node.loss
-        limited = scenario.node.processing.workers is not None or scenario.node.ec_pool.size is not None
-        self.ec_wait_s = inf if limited else settings.ec_timeout_s
-        """The longest that an activation can take at the Node beyond its own processing."""
+        self.sender = Sender(clock, recorder)
 
     def pay(self, attempt: Try, at: float) -> Ending:
         """Carry one try of a cart from the citizen's click to the end of what follows in its own flow."""
@@ -106,113 +104,69 @@ class Checkout:
             join.event.succeed()
 
     def _activate(self, activation: Activation, sent: float) -> Generator[Any, Any, float]:
-        attempt, policy = activation.attempt, self.options.activation
-        number, drawn = attempt.cart.number, activation.draws.activate
+        attempt, policy, draws = activation.attempt, self.options.activation, activation.draws
+        cart, notice, drawn = attempt.cart, activation.notice, draws.activate
         activation.requested_s = sent
         activation.request = Activate(
-            number * 8 + activation.notice,
-            activation.draws.ec_group,
-            activation.draws.amount_cents,
+            cart.number * 8 + notice,
+            draws.ec_group,
+            draws.amount_cents,
             idempotency_key=activation,
             body=activation,
         )
         for send in range(policy.tries):
             if send:
-                drawn = self.plan.call("activate", number, activation.notice, 0, attempt.number, send)
-            gives_up, arrived = sent + policy.timeout, sent + drawn.out_s
-            known, reply, leaves = gives_up, None, nan
-            if arrived < inf:
-                if arrived > self.clock.now:
-                    yield arrived
-                patience_until = gives_up - drawn.back_s
-                reply, leaves = yield from self._ask(activation, arrived, drawn.work_s, patience_until)
-                known = leaves + drawn.back_s
-            heard = arrived < inf and known <= gives_up
-            if not heard:
-                known = gives_up
-            self.recorder.replied(
-                "activatePaymentNoticeV2",
-                activation.draws.ec_group,
-                (number, attempt.number, activation.notice, send),
-                (sent, arrived, leaves, known),
-                reply if heard else None,
-            )
-            if heard:
-                if reply is None:
-                    activation.fault = Fault.PPT_SUPERAMENTOSOGLIA.value
-                elif reply.fault_code is not None:
+                drawn = self.plan.call("activate", cart.number, notice, 0, attempt.number, send)
+            address = (cart.number, attempt.number, notice, send)
+            gives_up = sent + policy.timeout
+            call = Sent("activatePaymentNoticeV2", draws.ec_group, address, sent, sent + drawn.out_s, gives_up)
+            issuing = self._issue(activation, drawn.work_s, gives_up - drawn.back_s)
+            reply, known, _ = yield from self.sender.call(call, drawn.back_s, issuing, cart)
+            if reply is not None:
+                if reply.fault_code is not None:
                     activation.fault = reply.fault_code.value
                 return known
-            sent = max(gives_up + policy.wait, self.clock.now)
+            sent = known + policy.wait
         activation.fault = "transport"
-        return gives_up
+        return known
 
-    def _ask(self, activation: Activation, arrived: float, work_s: float, patience_until: float) -> Replying:
-        """Have the Node answer, or stop listening at `patience_until`.
-
-        Where the Node cannot make Checkout wait longer than that, no timer is needed. Otherwise the Node goes on in a
-        flow of its own, and a timer runs against it.
-        """
-        if arrived + work_s + self.ec_wait_s <= patience_until:
-            return (yield from self._issue(activation, work_s, patience_until))
-        replied: list[Replied] = []
-        event = self.clock.event()
-
-        def listen() -> Steps:
-            replied.append((yield from self._issue(activation, work_s, 0.0)))
-            event.succeed()
-
-        self.clock.begin(beside(activation.attempt.cart, listen()))
-        if not replied and patience_until > self.clock.now:
-            yield event | self.clock.timeout(patience_until - self.clock.now)
-        return replied[0] if replied else Replied(None, inf)
-
-    def _issue(self, activation: Activation, work_s: float, patience_until: float) -> Replying:
+    def _issue(self, activation: Activation, work_s: float, patience_until: float) -> Activating:
         assert activation.request is not None
-        reply, leaves = yield from self.node.activate(activation.request, work_s, patience_until)
+        told = yield from self.node.activate(activation.request, work_s, patience_until)
+        reply, _, leaves = told[0]
         if reply is not None and reply.token is not None and activation.payment is None:
             activation.payment = self.node.ledger.payments[reply.token]
             activation.issued_s = leaves
             token_issued(activation, leaves)
-        return Replied(reply, leaves)
+        return told
 
     # --- close --------------------------------------------------------------------------------------------------
 
     def _close(self, attempt: Try, sent: float, outcome: Outcome, send: int = 0) -> Ending:
         """Close a try, again while there is no answer; a close accepted passes this flow on to the PSP (R4)."""
-        policy, number, drawn = self.options.close, attempt.cart.number, attempt.draws.close
+        policy, cart, drawn = self.options.close, attempt.cart, attempt.draws.close
         if send == 0:
             attempt.close_sent_s = sent
             tokens = tuple(each.payment.token for each in attempt.activations if each.payment is not None)
-            attempt.close = Close(tokens, outcome, 0, attempt.cart.psp)
+            attempt.close = Close(tokens, outcome, 0, cart.psp)
         while True:
             if send:
-                drawn = self.plan.call("close", number, -1, 0, attempt.number, send)
-            gives_up, arrived = sent + policy.timeout, sent + drawn.out_s
-            reply, leaves, closing = None, nan, None
-            if arrived < inf:
-                if arrived > self.clock.now:
-                    yield arrived
-                (reply, leaves), closing = yield from self._deliver(attempt, drawn.work_s)
-            known = leaves + drawn.back_s
-            heard = reply is not None and known <= gives_up
-            self.recorder.replied(
-                "closePaymentV2",
-                attempt.cart.psp,
-                (number, attempt.number, -1, send),
-                (sent, arrived, leaves, known if heard else gives_up),
-                reply if heard else None,
+                drawn = self.plan.call("close", cart.number, -1, 0, attempt.number, send)
+            address, gives_up = (cart.number, attempt.number, -1, send), sent + policy.timeout
+            call = Sent("closePaymentV2", cart.psp, address, sent, sent + drawn.out_s, gives_up)
+            reply, known, accepted = yield from self.sender.call(
+                call, drawn.back_s, self._deliver(attempt, drawn.work_s), cart, lambda a: self._follow(attempt, *a)
             )
             send += 1
-            sent = max(gives_up + policy.wait * send, self.clock.now)
-            again = not heard and send <= policy.retries and sent <= self._tokens_end(attempt) - policy.margin
-            if closing is not None:
+            sent = gives_up + policy.wait * send
+            again = reply is None and send <= policy.retries and sent <= self._tokens_end(attempt) - policy.margin
+            if accepted is not None:
                 if again:
-                    self.clock.begin(beside(attempt.cart, self._close(attempt, sent, outcome, send)))
-                elif not heard:
+                    self.clock.begin(beside(cart, self._close(attempt, sent, outcome, send)))
+                elif reply is None:
                     self._unanswered(attempt)
-                return (yield from self._follow(attempt, closing, leaves))
-            if heard and reply is not None:
+                return (yield from self._follow(attempt, *accepted))
+            if reply is not None:
                 return self._answered(attempt, outcome, reply, known)
             if not again:
                 self._unanswered(attempt)
@@ -221,19 +175,22 @@ class Checkout:
     def _tokens_end(self, attempt: Try) -> float:
         return min(each.issued_s for each in attempt.activations) + self.settings.token_validity_s
 
-    def _deliver(self, attempt: Try, work_s: float) -> Generator[Any, Any, tuple[Replied, Closing | None]]:
+    def _deliver(
+        self, attempt: Try, work_s: float
+    ) -> Generator[Any, Any, tuple[Replied, tuple[Closing, float] | None]]:
         assert attempt.close is not None
-        (reply, leaves), closing = yield from self.node.close(attempt.close, work_s)
+        replied, closing = yield from self.node.close(attempt.close, work_s)
         if closing is not None:
             attempt.closing = closing
             for each in attempt.activations:
                 each.closed_s = self.clock.now
-        elif reply is not None:
+            return replied, (closing, replied.at)
+        if replied.reply is not None:
             cause = "close_rejected"
             if attempt.close.outcome is Outcome.KO:
                 cause = "user_cancelled" if attempt.draws.cancels else "authorisation_denied"
             self.cancelled(attempt, cause)
-        return Replied(reply, leaves), closing
+        return replied, None
 
     def _answered(self, attempt: Try, outcome: Outcome, reply: Reply, known: float) -> float | None:
         """Act on the answer to a close that the Node did not accept now (ECD, closure errors)."""

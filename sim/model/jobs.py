@@ -74,11 +74,13 @@ class Carts:
 
 
 def _is_over(cart: Cart) -> bool:
-    return not cart.side_flows and all(
-        each.payment is None or each.payment.status in _FINAL
-        for attempt in cart.tries
-        for each in attempt.activations
-    )
+    if cart.side_flows:
+        return False
+    for attempt in cart.tries:
+        for each in attempt.activations:
+            if each.payment is not None and each.payment.status not in _FINAL:
+                return False
+    return True
 
 
 class Jobs:

@@ -7,10 +7,12 @@ in the model, a script in a replay.
 """
 
 from collections.abc import Generator, Sequence
+from math import nan
 from typing import Any, NamedTuple, Protocol
 
 from sim.kernel.clock import Clock, Steps
 from sim.kernel.station import Station
+from sim.protocol.faults import Fault
 from sim.protocol.ledger import Closing, Ledger, Payment, Recipient
 from sim.protocol.messages import Activate, Answer, Close, Outcome, Reply, SendOutcome
 
@@ -23,14 +25,20 @@ class Answered(NamedTuple):
 
 
 class Replied(NamedTuple):
-    """A reply of the Node and the moment it leaves; `None`: the Node was too busy to take the call."""
+    """A reply of the Node, when a worker took the call, and when the reply leaves; `None`: there is no usable one."""
 
     reply: Reply | None
+    started_s: float
     at: float
 
 
+_TOO_BUSY = Reply(Outcome.KO, Fault.PPT_SUPERAMENTOSOGLIA)
+
+
 Asking = Generator[Any, Any, Answered]
-Replying = Generator[Any, Any, Replied]
+Activating = Generator[Any, Any, tuple[Replied, None]]
+Closed = Generator[Any, Any, tuple[Replied, Closing | None]]
+Paying = Generator[Any, Any, tuple[Replied, Sequence[Recipient]]]
 
 
 class Peers(Protocol):
@@ -50,78 +58,90 @@ class Peers(Protocol):
 
 
 class Node:
-    """The Node of the payments platform."""
+    """The Node of the payments platform.
 
-    def __init__(self, clock: Clock, ledger: Ledger, peers: Peers, station: Station) -> None:
+    With `ahead`, results of notifications are entered in the ledger before their time where nothing in the model can
+    see the difference. A replay, which prints the ledger after every step, would see it.
+    """
+
+    def __init__(self, clock: Clock, ledger: Ledger, peers: Peers, station: Station, *, ahead: bool = False) -> None:
         self.clock = clock
         self.ledger = ledger
         self.peers = peers
         self.station = station
-        self._answered_at: dict[Closing, float] = {}
+        self.ahead = ahead
 
-    def activate(self, request: Activate, work_s: float = 0.0, patience_until: float = 0.0) -> Replying:
+    def activate(self, request: Activate, work_s: float = 0.0, patience_until: float = 0.0) -> Activating:
         """activatePaymentNoticeV2: reply, after asking the EC where needed (R1).
 
         Until `patience_until` nobody can ask for this notice again, so that an answer known before then is entered
-        at once, under the time at which it comes.
+        at once, under the time at which it comes. A call that an outage kills leaves no trace.
         """
-        taken = self.station.submit(self.clock.now, work_s)
+        now = self.clock.now
+        taken = self.station.submit(now, work_s)
         if taken is None:
-            return Replied(None, self.clock.now)
-        start, leaves, _ = taken
-        if start > self.clock.now:
+            return Replied(_TOO_BUSY, nan, now), None
+        start, leaves, killed = taken
+        if start > now:
             yield start
+        if killed:
+            return Replied(None, start, leaves), None
         found = self.ledger.activate(request, start)
         if isinstance(found, Reply):
-            return Replied(found, leaves)
+            return Replied(found, start, leaves), None
         answer, at = yield from self.peers.pa_get_payment(request, leaves)
         if at > patience_until:
             yield at
-        return Replied(self.ledger.ec_answered(found, request, answer, at), at)
+        return Replied(self.ledger.ec_answered(found, request, answer, at), start, at), None
 
-    def close(self, request: Close, work_s: float = 0.0) -> Generator[Any, Any, tuple[Replied, Closing | None]]:
+    def close(self, request: Close, work_s: float = 0.0) -> Closed:
         """closePaymentV2: reply at once; a closing returned is for the caller's flow to `notify` (R4, R5)."""
-        taken = self.station.submit(self.clock.now, work_s)
+        now = self.clock.now
+        taken = self.station.submit(now, work_s)
         if taken is None:
-            return Replied(None, self.clock.now), None
-        start, leaves, _ = taken
-        if start > self.clock.now:
+            return Replied(None, nan, now), None
+        start, leaves, killed = taken
+        if start > now:
             yield start
         reply, closing = self.ledger.close(request, start)
-        return Replied(reply, leaves), closing
+        return Replied(None if killed else reply, start, leaves), closing
 
     def notify(self, closing: Closing, leaves: float) -> Generator[Any, Any, bool]:
-        """Notify the PSP and take its answer; true when the cart was cancelled by it (R5-R7)."""
+        """Notify the PSP and take its answer; true when the cart was cancelled by it (R5-R7).
+
+        Looking ahead, an answer that cancels nothing is entered under the time at which it comes: until then only an
+        outcome could ask for it, which waits (R16), and the job, which leaves the cart alone up to its deadline.
+        """
         answer, at = yield from self.peers.psp_notify_payment(closing, leaves)
-        self._answered_at[closing] = at
-        yield at
-        del self._answered_at[closing]
-        if cancelled := self.ledger.psp_answered(closing, answer or Answer.UNREACHABLE, at):
+        closing.answered_s = at
+        result = answer or Answer.UNREACHABLE
+        if not self.ahead or at > closing.deadline or self.ledger.is_final(result):
+            yield at
+        if cancelled := self.ledger.psp_answered(closing, result, at):
             self.peers.send_payment_result(closing, Outcome.KO, at)
         return cancelled
 
-    def outcome(
-        self, request: SendOutcome, work_s: float = 0.0
-    ) -> Generator[Any, Any, tuple[Replied, Sequence[Recipient]]]:
+    def outcome(self, request: SendOutcome, work_s: float = 0.0) -> Paying:
         """sendPaymentOutcomeV2: reply, waiting for a notification still in flight (R16).
 
         Recipients returned are for the caller's flow to pass to `send_receipts`.
         """
-        taken = self.station.submit(self.clock.now, work_s)
+        now = self.clock.now
+        taken = self.station.submit(now, work_s)
         if taken is None:
-            return Replied(None, self.clock.now), ()
-        start, leaves, _ = taken
-        if start > self.clock.now:
+            return Replied(None, nan, now), ()
+        start, leaves, killed = taken
+        if start > now:
             yield start
-        while (closing := self.ledger.in_flight(request)) is not None:
-            yield self._answered_at[closing]
-            leaves = max(leaves, self.clock.now)
+        if (closing := self.ledger.in_flight(request, start)) is not None:
+            yield closing.answered_s
+            leaves = max(leaves, closing.answered_s)
         reply, recipients = self.ledger.outcome(request, self.clock.now)
         if recipients:
             closing = recipients[0].payment.closing
             assert closing is not None
             self.peers.send_payment_result(closing, Outcome.OK, leaves)
-        return Replied(reply, leaves), recipients
+        return Replied(None if killed else reply, start, leaves), recipients
 
     def send_receipts(self, recipients: Sequence[Recipient], leaves: float) -> Steps:
         """Send receipts, the last of them in the caller's own flow (R11)."""

@@ -20,7 +20,7 @@ from sim.scenario.schema import Link, Scenario, Service
 
 Array = npt.NDArray[Any]
 
-FIRST_BLOCK, LATER_BLOCK = 4096, 64
+FIRST_BLOCK, LATER_BLOCK = 1024, 64
 SENDS = 64
 """Addresses kept for the sends of one call within one try."""
 HANG_TIME_S = 60.0

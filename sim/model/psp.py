@@ -15,6 +15,7 @@ from sim.model.cart import Try, beside, statuses, try_of
 from sim.model.invariants import BrokenInvariantError
 from sim.model.node import Answered, Node, Replied
 from sim.model.plan import Plan
+from sim.model.sender import Sender, Sent
 from sim.protocol.faults import Fault
 from sim.protocol.ledger import Closing, Recipient
 from sim.protocol.messages import Answer, Outcome, SendOutcome
@@ -36,7 +37,7 @@ class Psps:
     ) -> None:
         self.caller = caller
         self.clock = caller.clock
-        self.recorder = caller.recorder
+        self.sender = Sender(caller.clock, caller.recorder)
         self.plan = plan
         self.settings = settings
         self.psps = psps
@@ -70,62 +71,54 @@ class Psps:
 
     def send_outcome(self, attempt: Try, node: Node, send: int = 0, sent: float = nan) -> Steps:
         """Send the outcome that a booked payment owes, and again while there is no answer."""
-        draws, psp, number = attempt.draws, self.psps[attempt.cart.psp], attempt.cart.number
+        draws, cart, psp = attempt.draws, attempt.cart, self.psps[attempt.cart.psp]
         if isnan(attempt.booked_s) or draws.outcome_lost:
             return
         if send == 0:
             sent = attempt.booked_s + draws.outcome_delay_s
             tokens = tuple(each.payment.token for each in attempt.activations if each.payment is not None)
             ending = Outcome.KO if draws.outcome_ko else Outcome.OK
-            attempt.outcome = SendOutcome(tokens, ending, None, attempt.cart.psp, attempt)
+            attempt.outcome = SendOutcome(tokens, ending, None, cart.psp, attempt)
         while True:
             drawn = draws.outcome
             if send:
-                drawn = self.plan.call("outcome", number, -1, 0, attempt.number, send)
-            gives_up, arrived = sent + psp.outcome_timeout, sent + drawn.out_s
-            answered, leaves = False, gives_up
-            recipients: Sequence[Recipient] = ()
-            if arrived < inf:
-                if arrived > self.clock.now:  # otherwise it has waited for the notification's result (R16)
-                    yield arrived
-                (reply, leaves), recipients = yield from self._deliver(attempt, node, arrived, drawn.work_s)
-                answered = reply is not None and leaves + drawn.back_s <= gives_up
-                self.recorder.replied(
-                    "sendPaymentOutcomeV2",
-                    attempt.cart.psp,
-                    (number, attempt.number, -1, send),
-                    (sent, arrived, leaves, leaves + drawn.back_s if answered else gives_up),
-                    reply if answered else None,
-                )
+                drawn = self.plan.call("outcome", cart.number, -1, 0, attempt.number, send)
+            address, gives_up = (cart.number, attempt.number, -1, send), sent + psp.outcome_timeout
+            call = Sent("sendPaymentOutcomeV2", cart.psp, address, sent, sent + drawn.out_s, gives_up)
+            delivering = self._deliver(attempt, node, call.arrives_s, drawn.work_s)
+            reply, _, paid = yield from self.sender.call(
+                call, drawn.back_s, delivering, cart, lambda p: node.send_receipts(*p)
+            )
             send += 1
-            again = not answered and send < psp.outcome_tries
-            sent = max(self.clock.now, gives_up + psp.outcome_slot * (2**send - 1))
-            if recipients:
+            sent = gives_up + psp.outcome_slot * (2**send - 1)
+            again = reply is None and send < psp.outcome_tries
+            if paid is not None:
                 if again:
-                    self.clock.begin(beside(attempt.cart, self.send_outcome(attempt, node, send, sent)))
-                yield from node.send_receipts(recipients, leaves)
+                    self.clock.begin(beside(cart, self.send_outcome(attempt, node, send, sent)))
+                yield from node.send_receipts(*paid)
                 return
             if not again:
                 return
 
     def _deliver(
         self, attempt: Try, node: Node, arrived: float, work_s: float
-    ) -> Generator[Any, Any, tuple[Replied, Sequence[Recipient]]]:
+    ) -> Generator[Any, Any, tuple[Replied, tuple[Sequence[Recipient], float] | None]]:
         assert attempt.outcome is not None
         for each in attempt.activations:
             if isnan(each.outcome_s):
                 each.outcome_s = arrived
         before = statuses(attempt)
-        (reply, leaves), recipients = yield from node.outcome(attempt.outcome, work_s)
+        replied, recipients = yield from node.outcome(attempt.outcome, work_s)
         if recipients:
             for each in attempt.activations:
                 each.paid_s = self.clock.now
-        elif reply is not None:
+            return replied, (recipients, replied.at)
+        if replied.reply is not None:
             if statuses(attempt) != before:
                 first = attempt.activations[0]
                 raise BrokenInvariantError("a refused outcome changed the state", first, self.clock.now)
-            if reply.fault_code is Fault.PPT_TOKEN_SCADUTO:
+            if replied.reply.fault_code is Fault.PPT_TOKEN_SCADUTO:
                 for each in attempt.activations:
                     if each.cancel_cause in EXPIRY_CAUSES:
                         each.cancel_cause = "outcome_late"
-        return Replied(reply, leaves), recipients
+        return replied, None

@@ -3,8 +3,9 @@
 Nothing is kept per payment but its row. Rows are collected as tuples and packed into typed arrays by the thousand.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from math import inf, nan
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import numpy.typing as npt
 
 from sim.protocol.ledger import Payment, Position, Recipient
 from sim.protocol.messages import Answer, Outcome, Reply
+from sim.protocol.primitives import PRIMITIVES as PRIMITIVES_OF_PROTOCOL
 from sim.records import (
     ANSWERS,
     CALLS,
@@ -25,24 +27,18 @@ from sim.records import (
     STATES,
     Column,
     Records,
+    empty,
 )
 
 if TYPE_CHECKING:
     from sim.model.callee import Address, Served
     from sim.model.cart import Cart
+    from sim.model.sender import Sent
 
 Array = npt.NDArray[Any]
-ROWS = 4096
+ROWS = 1024
 
-PRIMITIVE_NAMES = (
-    "activatePaymentNoticeV2",
-    "paGetPayment",
-    "closePaymentV2",
-    "pspNotifyPaymentV2",
-    "sendPaymentOutcomeV2",
-    "sendPaymentResult-v2",
-    "paSendRT",
-)
+PRIMITIVE_NAMES = tuple(primitive.name for primitive in PRIMITIVES_OF_PROTOCOL)
 OF_ECS = frozenset({"activatePaymentNoticeV2", "paGetPayment", "paSendRT"})
 """Primitives whose counterpart is an EC group; the others' is a PSP."""
 
@@ -94,13 +90,14 @@ class Table:
         """Return all columns, rows in the order of the keys, and let go of the chunks."""
         self.pack()
         names = [column.name for column in self.columns]
-        columns: dict[str, Array] = {}
-        for index in range(len(names) - 1, -1, -1):
-            parts = [chunk.pop() for chunk in self.chunks]
-            empty = np.empty(0, dtype=self.columns[index].dtype)
-            columns[names[index]] = np.concatenate(parts) if parts else empty
-        order = np.lexsort([columns[key] for key in reversed(keys)])
-        return {name: columns[name][order] for name in names}
+        if not self.chunks:
+            return empty(tuple(self.columns))
+        sorting = [np.concatenate([chunk[names.index(key)] for chunk in self.chunks]) for key in reversed(keys)]
+        order = np.lexsort(sorting)
+        columns = {
+            name: np.concatenate([chunk.pop() for chunk in self.chunks])[order] for name in reversed(names)
+        }
+        return {name: columns[name] for name in names}
 
 
 class Recorder:
@@ -114,39 +111,33 @@ class Recorder:
         wanted = frozenset(record)
         self.calls = Table(CALLS) if "calls" in wanted else None
         self.states = Table(STATES) if "states" in wanted else None
-        self.elapsed: dict[tuple[str, int, Answer], list[float]] = {}
+        self.elapsed: dict[tuple[str, int, Answer], list[float]] = defaultdict(list)
         self.over: dict[tuple[str, int, Answer], Array] = {}
         self.refusals: Counter[tuple[str, int, str]] = Counter()
-        self.finished = 0
+        self.finished = self.binned = 0
 
     def call(
         self, primitive: str, code: int, address: "Address", sent: float, arrived: float, served: "Served"
     ) -> None:
         """Note a call of the Node to an EC or a PSP."""
         if self.opens_s <= sent < self.closes_s:
-            self._count((primitive, code, served.answer), served.at - sent)
+            self.elapsed[primitive, code, served.answer].append(served.at - sent)
         if self.calls is not None:
             times = (sent, arrived, served.started_s, served.served_s, served.at)
             self._row(primitive, code, address, times, served.answer, "none")
 
-    def replied(
-        self,
-        primitive: str,
-        code: int,
-        address: "Address",
-        times: tuple[float, float, float, float],
-        reply: Reply | None,
-    ) -> None:
-        """Note a call to the Node: sent, arrived, reply left, caller knew; `None` if it heard nothing usable."""
-        sent, arrived, leaves, known = times
+    def replied(self, call: "Sent", reply: Reply | None, started_s: float, served_s: float, known_s: float) -> None:
+        """Note a call to the Node, and when its caller knew how it ended; `None` if it heard nothing usable."""
+        primitive, code, address, sent, arrives, _ = call
         answer = Answer.TIMEOUT if reply is None else Answer.OK if reply.outcome is Outcome.OK else Answer.KO
         fault = "none" if reply is None or reply.fault_code is None else reply.fault_code.value
         if self.opens_s <= sent < self.closes_s:
-            self._count((primitive, code, answer), known - sent)
+            self.elapsed[primitive, code, answer].append(known_s - sent)
             if fault != "none":
                 self.refusals[primitive, code, fault] += 1
         if self.calls is not None:
-            self._row(primitive, code, address, (sent, arrived, arrived, leaves, known), answer, fault)
+            arrived = arrives if arrives < inf else nan
+            self._row(primitive, code, address, (sent, arrived, started_s, served_s, known_s), answer, fault)
 
     def pool_refused(self, primitive: str, code: int) -> None:
         """Note a call that found no free connection; the pool counts it in time."""
@@ -169,19 +160,13 @@ class Recorder:
             (now, attempt.cart.number, attempt.number, activation.notice, subject, str(thing.status))
         )
 
-    def _count(self, key: tuple[str, int, Answer], elapsed_s: float) -> None:
-        seen = self.elapsed.get(key)
-        if seen is None:
-            seen = self.elapsed[key] = []
-        seen.append(elapsed_s)
-        if len(seen) >= ROWS:
-            self._bin(key, seen)
-
-    def _bin(self, key: tuple[str, int, Answer], seen: list[float]) -> None:
-        ms = np.array(seen) * 1e3
-        counts = np.array([len(ms), *(int((ms > limit).sum()) for limit in LIMITS_MS)], dtype=np.int64)
-        self.over[key] = self.over[key] + counts if key in self.over else counts
-        seen.clear()
+    def _bin(self) -> None:
+        """Count the response times seen so far, and forget them."""
+        for key, seen in self.elapsed.items():
+            ms = np.array(seen) * 1e3
+            counts = np.array([len(ms), *(int((ms > limit).sum()) for limit in LIMITS_MS)], dtype=np.int64)
+            self.over[key] = self.over[key] + counts if key in self.over else counts
+        self.elapsed.clear()
 
     def _row(
         self,
@@ -202,6 +187,9 @@ class Recorder:
             for each in attempt.activations:
                 self.payments.add(_PAYMENT(each))
             self.finished += len(attempt.activations)
+        if self.finished - self.binned >= ROWS:
+            self._bin()
+            self.binned = self.finished
         self.carts.add(
             (
                 cart.number,
@@ -242,9 +230,7 @@ class Recorder:
         return Records(replication, (self.opens_s, self.closes_s), end_s, named, tables, events)
 
     def _primitives(self) -> dict[str, Array]:
-        for key, seen in self.elapsed.items():
-            if seen:
-                self._bin(key, seen)
+        self._bin()
         rows = sorted(
             (*self._keys(primitive, code), ANSWERS.index(answer.value), *map(int, counts))
             for (primitive, code, answer), counts in self.over.items()

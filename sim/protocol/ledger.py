@@ -8,6 +8,7 @@ the rules (R1-R16 of `docs/protocol.md`) that it is responsible for.
 
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 from sim.protocol.faults import Fault
@@ -59,6 +60,8 @@ class Closing:
     deadline: float
     in_flight: bool = True
     answer: Answer | None = None
+    answered_s: float = inf
+    """When the Node knows the result of the notification, once that is certain."""
 
 
 @dataclass(slots=True, eq=False)
@@ -88,6 +91,10 @@ _EC_FAULTS = {
     Answer.UNREACHABLE: Fault.PPT_STAZIONE_INT_PA_IRRAGGIUNGIBILE,
     Answer.MALFORMED: Fault.PPT_STAZIONE_INT_PA_ERRORE_RESPONSE,
 }
+
+
+_PAID_FOR = frozenset({_N.PAID, _N.NOTIFIED})
+"""Positions that nobody can pay again."""
 
 
 def _ko(fault: Fault, description: str | None = None) -> Reply:
@@ -127,7 +134,7 @@ class Ledger:
             position = self.positions[request.notice] = Position(request.notice)
         if position.activating:
             return _ko(Fault.PPT_ATTIVAZIONE_IN_CORSO)
-        if position.status in (_N.PAID, _N.NOTIFIED):
+        if position.status in _PAID_FOR:
             return self._remember(request, _ko(Fault.PPT_PAGAMENTO_DUPLICATO), now)
         if position.status is _N.PAYING:
             return self._remember(request, _ko(Fault.PPT_PAGAMENTO_IN_CORSO), now)
@@ -186,21 +193,26 @@ class Ledger:
     def _refusal(request: Close, payments: list[Payment]) -> Reply | None:
         if len(payments) < len(request.tokens):
             return Reply(Outcome.KO, http=404, description="Unknown token")
-        if any(p.closing is not None for p in payments):
+        if {p.closing for p in payments} != {None}:
             return Reply(Outcome.KO, http=422, description="Outcome already acquired")
-        if any(p.status is not _P.PAYING for p in payments):
+        if {p.status for p in payments} != {_P.PAYING}:
             return Reply(Outcome.KO, http=400, description="Unacceptable outcome when token has expired")
         return None
+
+    def is_final(self, answer: Answer) -> bool:
+        """Tell whether a result of the notification cancels the cart at once (R6, R7)."""
+        return answer is Answer.KO or (answer is Answer.UNREACHABLE and self.settings.unreachable_is_final)
 
     def psp_answered(self, closing: Closing, answer: Answer, now: float) -> bool:
         """Take the result of the notification; true when the cart was cancelled by it (R5, R6, R7)."""
         closing.in_flight = False
         closing.answer = answer
+        closing.answered_s = now
         if answer is Answer.OK:
             status = _P.PAYMENT_ACCEPTED
         elif answer is Answer.KO:
             status = _P.PAYMENT_REFUSED
-        elif answer is Answer.UNREACHABLE and self.settings.unreachable_is_final:
+        elif self.is_final(answer):
             status = _P.PAYMENT_SEND_ERROR
         else:
             status = _P.PAYMENT_UNKNOWN
@@ -214,11 +226,11 @@ class Ledger:
 
     # --- outcome ------------------------------------------------------------------------------------------------
 
-    def in_flight(self, request: SendOutcome) -> Closing | None:
+    def in_flight(self, request: SendOutcome, now: float) -> Closing | None:
         """Return the closing whose notification's result the outcome has to wait for, if any (R16)."""
         for token in request.tokens:
             payment = self.payments.get(token)
-            if payment is not None and payment.closing is not None and payment.closing.in_flight:
+            if payment is not None and payment.closing is not None and payment.closing.answered_s > now:
                 return payment.closing
         return None
 
@@ -247,34 +259,32 @@ class Ledger:
         if (
             closing is None
             or len(payments) < len(set(request.tokens))
-            or any(p.closing is not closing for p in payments)
+            or {p.closing for p in payments} != {closing}
             or closing.request.psp != request.psp
         ):
             return _ko(Fault.PPT_TOKEN_SCONOSCIUTO)
-        acquired = sum(p.status in SETTLED for p in payments)
-        if acquired == len(payments) and request.outcome is Outcome.OK:
+        statuses = {p.status for p in payments}
+        if statuses <= SETTLED and request.outcome is Outcome.OK:
             return _ko(Fault.PPT_ESITO_GIA_ACQUISITO, "Esito concorde")
-        if acquired:
+        if statuses & SETTLED:
             return _ko(Fault.PPT_SEMANTICA, "Esiti acquisiti parziali o discordi")
         if request.outcome is Outcome.KO:
-            return self._ko_refusal(payments)
-        return self._ok_refusal(request, payments, closing)
+            late = _P.CANCELLED in statuses
+            return _ko(self.settings.late_ko_fault if late else Fault.PPT_SEMANTICA, "Esito discorde")
+        return self._ok_refusal(request, payments, statuses, closing)
 
-    def _ko_refusal(self, payments: list[Payment]) -> Reply:
-        if any(p.status is _P.CANCELLED for p in payments):
-            return _ko(self.settings.late_ko_fault, "Esito discorde")
-        return _ko(Fault.PPT_SEMANTICA, "Esito discorde")
-
-    def _ok_refusal(self, request: SendOutcome, payments: list[Payment], closing: Closing) -> Reply | None:
-        if any(p.position.status in (_N.PAID, _N.NOTIFIED) for p in payments):
+    def _ok_refusal(
+        self, request: SendOutcome, payments: list[Payment], statuses: set[PaymentStatus | None], closing: Closing
+    ) -> Reply | None:
+        if not _PAID_FOR.isdisjoint([p.position.status for p in payments]):
             return _ko(Fault.PPT_PAGAMENTO_DUPLICATO)
-        if any(p.status is _P.CANCELLED for p in payments):
+        if _P.CANCELLED in statuses:
             if any(p.position.payment not in (None, p) for p in payments):
                 return _ko(Fault.PPT_PAGAMENTO_DUPLICATO)
             if closing.answer is Answer.KO:
                 return _ko(self.settings.after_refusal_fault, "Esito discorde")
             return _ko(Fault.PPT_TOKEN_SCADUTO)
-        if any(p.status not in PAYABLE for p in payments):
+        if not statuses <= PAYABLE:
             return _ko(Fault.PPT_SEMANTICA, "Outcome non accettabile per stato pagamento")
         if len(set(request.tokens)) < len(closing.payments):
             return _ko(Fault.PPT_SEMANTICA, "Esito parziale")

@@ -263,7 +263,7 @@ def test_r16_an_outcome_waits_while_its_notification_is_in_flight(ledger):
     token = activated(ledger)
     _, closing = ledger.close(Close((token,), OK, 0, "psp"), 0.0)
     request = SendOutcome((token,), OK, psp="psp")
-    assert ledger.in_flight(request)
+    assert ledger.in_flight(request, 0.5)
     ledger.psp_answered(closing, Answer.OK, 1.0)
-    assert not ledger.in_flight(request)
+    assert not ledger.in_flight(request, 1.0)
     assert ledger.outcome(request, 1.0)[0].outcome is OK
