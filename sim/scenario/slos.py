@@ -15,7 +15,7 @@ from sim.scenario.units import amount_cents, duration_s, share
 
 _FORM = re.compile(
     r"""\s*(?:p\(\s*(?P<percentile>\d+(?:\.\d+)?)\s*,\s*(?P<inner>[^)]*)\)|(?P<plain>[^<>=()]+(?:\{[^}]*\})?))
-    \s*(?P<operator><=|>=|<|>)\s*(?P<limit>.+?)\s*$""",
+    \s*(?P<operator><=|>=|<|>)\s*(?P<limit>[^<>=\s].*?)\s*$""",
     re.VERBOSE,
 )
 _TERM = re.compile(r"^\s*(?P<metric>\w+)\s*(?:\{\s*(?P<dimension>\w+)\s*=\s*(?P<group>[^}]*?)\s*\})?\s*$")

@@ -76,7 +76,7 @@ PROBLEMS = """\
 29:46  psps.psp-a.outcome_tries  is 0  write at least 1
 30:5  psps.2.name  is missing  add name: ...
 32:14  incidents.0.target  names psps.psp-z, which is not in the scenario  did you mean psps.psp-a?
-32:62  incidents.0.duration  is 0 s  write more than 0 s
+32:63  incidents.0.duration  is 0 s  write more than 0 s
 33:5  incidents.1  does not say when it happens  write at and duration, or mtbf and mttr
 33:5  incidents.1  slows nothing down  write a factor above 1, for example factor: 10
 35:5  slos.0  'psp-z' is no psp of the scenario  did you mean psp-a?
