@@ -100,10 +100,11 @@ def test_a_permit_that_comes_back_at_the_wait_limit_is_still_given():
 
 
 def test_a_wait_limit_of_zero_lets_nobody_wait():
-    """One permit until 10: refused at 3, when asked."""
+    """One permit until 10: refused at 3, when asked, and without an event."""
     users = Users(1, wait_limit_s=0.0)
     assert starts(users, (0.0, 10.0), (3.0, 1.0)) == [0.0, None]
     assert users.refused == {1: 3.0}
+    assert users.clock.events == 2
 
 
 def test_who_gives_up_leaves_a_place_in_the_queue():
@@ -157,6 +158,15 @@ def test_a_permit_that_nobody_waits_for_costs_no_event():
     before = users.clock.events
     users.run()
     assert users.clock.events == before
+
+
+def test_a_permit_that_somebody_waits_for_costs_two_events():
+    """One permit, a hundred calls at once: a start for each, and a wake-up and an answer for each of 99 who wait."""
+    users = Users(1)
+    for _ in range(100):
+        users.call(0.0, 10.0)
+    assert users.run()[-1] == 990.0
+    assert users.clock.events == 100 + 99 * 2
 
 
 def test_the_integrals_of_a_pool_are_exact():

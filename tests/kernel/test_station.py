@@ -75,6 +75,16 @@ def test_unlimited_workers_never_let_a_call_wait():
     assert submitted(station(None, queue_limit=0), *[(1.0, 9.0)] * 1000) == [(1.0, 10.0, False)] * 1000
 
 
+def test_only_a_station_where_nobody_can_wait_takes_calls_in_any_order():
+    """Unlimited workers without outages: a call that is submitted late, for an earlier moment, still starts then."""
+    queue = station(None)
+    assert queue.any_order
+    assert submitted(queue, (5.0, 1.0), (2.0, 1.0)) == [(5.0, 6.0, False), (2.0, 3.0, False)]
+    assert not station(1).any_order
+    assert not station(None, schedule=[(5.0, 1)]).any_order
+    assert not station(None, outages=[(5.0, 6.0, False)]).any_order
+
+
 def test_zero_workers_refuse_every_call():
     """Nobody would ever take them: they are refused, not kept for ever, whatever the queue limit."""
     assert submitted(station(0), (0.0, 1.0), (7.0, 0.0)) == [None, None]
