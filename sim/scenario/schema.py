@@ -50,7 +50,7 @@ Euros = Annotated[
     PlainSerializer(lambda d: describe(d, "EUR"), when_used="json"),
     WithJsonSchema(LAW),
 ]
-Whole = Annotated[int, BeforeValidator(whole), WithJsonSchema({"type": "integer"})]
+Whole = Annotated[int, BeforeValidator(whole)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 Workers = Annotated[Whole, Field(ge=0, le=1_000_000)]
 
