@@ -54,9 +54,15 @@ def world(*sets, folder=".", **sections):
     return from_dict({**WORLD, **sections}, sets, folder)
 
 
-def run(*sets, replication=0, record=("calls", "states"), **sections):
+def trace(folder, *times):
+    """Write arrival times, in seconds of the run, where a scenario finds them; return its section `arrivals`."""
+    (folder / "trace.csv").write_text("\n".join(["seconds", *map(str, times)]) + "\n", encoding="utf-8")
+    return {"trace": {"file": "trace.csv", "column": "seconds"}}
+
+
+def run(*sets, replication=0, record=("calls", "states"), folder=".", **sections):
     """Run one replication of the changed world."""
-    return replicate(world(*sets, **sections), replication, record=record)
+    return replicate(world(*sets, folder=folder, **sections), replication, record=record)
 
 
 def names(records, table, column):
