@@ -1,10 +1,14 @@
 """Discrete-event simulation of the pagoPA use case *Pagamento presso frontend dell'EC* (SANP 3.6.1).
 
 >>> import sim
->>> r = sim.run("scenarios/baseline.yaml", replications=2)  # doctest: +SKIP
->>> r.metrics.loc["token_expiry_rate"]  # doctest: +SKIP
+>>> r = sim.run("scenarios/baseline.yaml", replications=2, sets=["run.window=1 min", "run.warm_up=0 s"])
+>>> r
+<Run of baseline: 2 replications, undecided>
+>>> list(r.metrics.loc["token_expiry_rate"].index)
+['mean', 'low', 'high', 'n']
 
-Everything here is imported when it is first used, so that `import sim` costs next to nothing.
+`r.payments`, `r.carts`, `r.reversals` and `r.stations` are data frames. Everything here is imported when it is first
+used, so that `import sim` costs next to nothing.
 """
 
 from importlib import import_module
@@ -16,20 +20,24 @@ if TYPE_CHECKING:
     from sim.api import load as load
     from sim.api import run as run
     from sim.experiment.run import Run as Run
+    from sim.model.run import RunError as RunError
     from sim.scenario.load import Loaded as Loaded
     from sim.scenario.load import ScenarioError as ScenarioError
+    from sim.store import StoreError as StoreError
 
 _HOMES = {
     "Estimate": "sim.analysis.intervals",
     "Loaded": "sim.scenario.load",
     "Run": "sim.experiment.run",
+    "RunError": "sim.model.run",
     "ScenarioError": "sim.scenario.load",
+    "StoreError": "sim.store",
     "Summary": "sim.analysis.summary",
     "load": "sim.api",
     "run": "sim.api",
 }
 
-__all__ = ["Estimate", "Loaded", "Run", "ScenarioError", "Summary", "load", "run"]
+__all__ = ["Estimate", "Loaded", "Run", "RunError", "ScenarioError", "StoreError", "Summary", "load", "run"]
 
 
 def __getattr__(name: str) -> Any:
@@ -39,4 +47,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *__all__]
+    return sorted({*globals(), *__all__})

@@ -16,9 +16,14 @@ def load(scenario: Scenario, sets: Sequence[str] = ()) -> Loaded:
     """Load a scenario from a file, or from plain values as a file would have them.
 
     `sets` are assignments such as `"psps.psp-a.outcome_delay.p98=3 s"`. Raises `ScenarioError`, which lists every
-    problem with its place.
+    problem with its place. What is loaded is not changed any more: `sets` for it are a `ValueError`.
+
+    >>> load("scenarios/baseline.yaml", ["run.replications=3"]).scenario.run.replications
+    3
     """
     if isinstance(scenario, Loaded):
+        if sets:
+            raise ValueError("a loaded scenario is not changed: give sets, and the seed, when it is loaded")
         return scenario
     return from_dict(scenario, sets) if isinstance(scenario, Mapping) else load_file(scenario, sets)
 
@@ -37,7 +42,10 @@ def run(
 
     `jobs` is the number of processes (None: one per core; a script then needs `if __name__ == "__main__":`).
     `out` is the folder in which the run is kept; without it the records live as long as the result. `record` may
-    name `calls` and `states`.
+    name `calls` and `states`. Interrupted, it returns with the replications that were finished, if any.
+
+    Raises `ScenarioError` for a scenario that cannot be used, `StoreError` for results that cannot be written,
+    `RunError` for a broken invariant, which is a bug of the program, and `ValueError` for arguments out of range.
     """
     assigned = [*sets, *([] if seed is None else [f"run.seed={seed}"])]
     return experiment.run(load(scenario, assigned), replications=replications, jobs=jobs, out=out, record=record)

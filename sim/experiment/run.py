@@ -50,7 +50,7 @@ class Progress:
 Watch = Callable[[Progress], None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Run:
     """A finished run: its figures, its records, and where they are stored.
 
@@ -100,6 +100,13 @@ class Run:
         """Return everything that the printed tables show, as plain values."""
         return {**self.summary.to_json(), "manifest": dict(self.manifest)}
 
+    def __repr__(self) -> str:
+        return f"<Run of {self.manifest['scenario']['name']}: {self._extent()}, {self.summary.verdict.value}>"
+
+    def _extent(self) -> str:
+        count = self.summary.replications
+        return f"{count} replication{'s' if count > 1 else ''}{', interrupted' if self.interrupted else ''}"
+
     def _repr_html_(self) -> str:
         """Show the verdicts and the headline, in Jupyter."""
         import pandas as pd
@@ -110,10 +117,8 @@ class Run:
             (j.slo.text, *shown_estimate(j.estimate, METRICS[j.slo.metric].unit), j.verdict.value)
             for j in self.summary.slos
         ]
-        stopped = ", interrupted" if self.interrupted else ""
         shown = [
-            f"<p><b>{escape(self.manifest['scenario']['name'])}</b>: "
-            f"{self.summary.replications} replications{stopped}</p>",
+            f"<p><b>{escape(self.manifest['scenario']['name'])}</b>: {self._extent()}</p>",
             pd.DataFrame(verdicts, columns=[*columns, "verdict"]).to_html(index=False) if verdicts else "",
             pd.DataFrame(headline, columns=columns).to_html(index=False),
         ]

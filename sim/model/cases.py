@@ -22,7 +22,7 @@ Euros = Annotated[str, Field(pattern=r"^\d{1,9}(\.\d{1,2})?$")]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Lasting = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Tokens = Annotated[tuple[str, ...], Field(min_length=1)]
-_LIKE = 0.8
+_LIKE = 0.85
 """From this likeness on, an unknown word is taken for a known one misspelt."""
 
 

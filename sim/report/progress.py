@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from sim.experiment.run import Progress as Far
 from sim.experiment.run import Watch
 
+LONG_ENOUGH_S = 1.0
 LINES_EVERY_S = 5.0
 """Plain lines come at most this often, but one for the last replication."""
 
@@ -27,9 +28,10 @@ def watching(console: Console, *, quiet: bool) -> Iterator[Watch | None]:
 
 
 class _Pace:
-    """Speed and time left, from what has been heard since the first report: starting up is not simulating."""
+    """Speed and time left, in a run that is long enough from the first report on: starting up is not simulating."""
 
     def __init__(self) -> None:
+        self.started_s = time.perf_counter()
         self.first: tuple[float, Far] | None = None
 
     def said(self, far: Far) -> tuple[str, str, str]:
@@ -37,13 +39,15 @@ class _Pace:
         now_s = time.perf_counter()
         if self.first is None:
             self.first = now_s, far
-        spent_s, done_s = now_s - self.first[0], far.simulated_s - self.first[1].simulated_s
-        payments = f"{far.payments:,} payments"
-        left = ""
-        if spent_s > 0 and done_s > 0:
-            payments += f", {(far.payments - self.first[1].payments) / spent_s:,.0f}/s"
-            left = f"{_minutes(spent_s / done_s * (far.total_s - far.simulated_s))} left"
-        return f"{far.simulated_s / 3600:.2f} of {far.total_s / 3600:.2f} h simulated", payments, left
+        since_s, from_s, from_payments = self.first[0], self.first[1].simulated_s, self.first[1].payments
+        if now_s - since_s < LONG_ENOUGH_S:
+            since_s, from_s, from_payments = self.started_s, 0.0, 0
+        spent_s, done_s = max(now_s - since_s, 1e-3), far.simulated_s - from_s
+        return (
+            f"{far.simulated_s / 3600:.2f} of {far.total_s / 3600:.2f} h simulated",
+            f"{far.payments:,} payments, {(far.payments - from_payments) / spent_s:,.0f}/s",
+            f"{_minutes(spent_s / done_s * (far.total_s - far.simulated_s))} left" if done_s > 0 else "",
+        )
 
 
 def _minutes(seconds: float) -> str:

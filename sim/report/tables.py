@@ -43,7 +43,8 @@ def conclusion(summary: Summary) -> Text:
         return Text("no service level objectives in this scenario")
     counts = [(verdict, sum(each.verdict is verdict for each in summary.slos)) for verdict in _SIGNS]
     said = ", ".join(f"{count} {_SIGNS[verdict]}" for verdict, count in counts if count)
-    return Text.assemble("verdict: ", _sign(summary.verdict), f" ({len(summary.slos)} objectives: {said})")
+    objectives = "1 objective" if len(summary.slos) == 1 else f"{len(summary.slos)} objectives"
+    return Text.assemble("verdict: ", _sign(summary.verdict), f" ({objectives}: {said})")
 
 
 def _parts(summary: Summary) -> Iterator[RenderableType]:
