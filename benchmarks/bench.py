@@ -1,0 +1,185 @@
+"""How fast the simulator is: against the idiomatic SimPy model, and from 10^4 to 10^6 payments.
+
+    make bench                                 # both models in turn, 5 pairs of 20,000 payments
+    python -m benchmarks.bench --scale         # the simulator alone, at 10^4, 10^5 and 10^6 payments: minutes
+    python -m benchmarks.bench --quick         # one small pair, to see that it works
+
+Machines are shared, so that only what is measured in turn can be compared: what counts is the ratio, not the speed.
+`docs/performance.md` explains the figures and keeps them.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import Any
+
+import simpy
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.measure import IDIOMATIC, SIMULATOR, Measured, apart, pairs
+
+GOAL_RATIO, GOAL_BYTES, GOAL_DRIFT = 10.0, 400.0, 0.15
+SIZES = (10_000, 100_000, 1_000_000)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A figure over several runs."""
+
+    median: float
+    min: float
+    max: float
+
+    def __str__(self) -> str:
+        if self.min == self.max:
+            return _shown(self.median)
+        return f"{_shown(self.median)} ({_shown(self.min)} - {_shown(self.max)})"
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Return median, least and greatest."""
+    return Spread(median(values), min(values), max(values))
+
+
+def _shown(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def machine() -> dict[str, Any]:
+    """Return what a reader has to know of where this was measured."""
+    return {
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "simpy": simpy.__version__,
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 1),
+    }
+
+
+# --- both models in turn ------------------------------------------------------------------------------------------
+
+FIGURES = {
+    "per_cpu_s": "payments per CPU second",
+    "per_wall_s": "payments per second",
+    "events_per_payment": "events per payment",
+    "bytes_per_payment": "bytes per payment beyond the base",
+    "base_mb": "base, MB",
+}
+GOALS = {"per_cpu_s": f"ratio >= {GOAL_RATIO:g}", "bytes_per_payment": f"simulator <= {GOAL_BYTES:g}"}
+
+
+def compared(found: Sequence[tuple[Measured, Measured]]) -> dict[str, Any]:
+    """Return each figure of both models, and their ratio pair by pair."""
+    figures = {}
+    for name in FIGURES:
+        ours, theirs = ([float(getattr(each, name)) for each in side] for side in zip(*found, strict=True))
+        figures[name] = {
+            SIMULATOR: spread(ours),
+            IDIOMATIC: spread(theirs),
+            "ratio": spread([a / max(b, 1e-9) for a, b in zip(ours, theirs, strict=True)]),
+        }
+    return figures
+
+
+def comparison_table(figures: dict[str, Any], count: int, payments: int) -> Table:
+    """Show both models, their ratio and the goals."""
+    title = f"{payments:,} payments, {count} pair{'s' if count > 1 else ''} in turn: median (least - greatest)"
+    table = _table(title, "", "simulator", "idiomatic SimPy", "ratio", "goal")
+    for name, figure in figures.items():
+        ours, theirs, ratio = (str(figure[key]) for key in (SIMULATOR, IDIOMATIC, "ratio"))
+        table.add_row(FIGURES[name], ours, theirs, ratio, GOALS.get(name, ""))
+    return table
+
+
+# --- from small to large ------------------------------------------------------------------------------------------
+
+
+def scaled(sizes: Sequence[int]) -> dict[str, Any]:
+    """Run the simulator up and down the sizes, so that a drift of the machine hits all of them alike."""
+    found: dict[int, list[Measured]] = {size: [] for size in sizes}
+    for size in (*sizes, *reversed(sizes[:-1])):
+        found[size].append(apart(SIMULATOR, size))
+    cost_us = {size: median(1e6 * each.cpu_s / each.payments for each in runs) for size, runs in found.items()}
+    most = [max(runs, key=lambda each: each.peak_bytes) for runs in found.values()]
+    large, larger = most[-2:]
+    return {
+        "sizes": [
+            {
+                "payments": size,
+                "cpu_us_per_payment": cost_us[size],
+                "against_first": cost_us[size] / cost_us[sizes[0]],
+                "wall_s": median(each.wall_s for each in found[size]),
+                "bytes_per_payment": peak.bytes_per_payment,
+            }
+            for size, peak in zip(sizes, most, strict=True)
+        ],
+        "slope_bytes_per_payment": (larger.peak_bytes - large.peak_bytes) / (larger.payments - large.payments),
+    }
+
+
+def scale_table(scale: dict[str, Any]) -> Table:
+    """Show the cost of a payment at each size."""
+    table = _table(
+        f"The simulator, from small to large (goals: cost within {GOAL_DRIFT:.0%}, at most {GOAL_BYTES:g} bytes)",
+        "payments", "CPU us per payment", "change", "seconds", "bytes per payment beyond the base",
+    )  # fmt: skip
+    for each in scale["sizes"]:
+        table.add_row(
+            f"{each['payments']:,}",
+            f"{each['cpu_us_per_payment']:.1f}",
+            f"{each['against_first'] - 1:+.0%}",
+            f"{each['wall_s']:.1f}",
+            f"{each['bytes_per_payment']:.0f}",
+        )
+    table.caption = f"{scale['slope_bytes_per_payment']:.0f} bytes for each payment more between the last two"
+    table.caption_justify = "left"
+    return table
+
+
+# --- command ------------------------------------------------------------------------------------------------------
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number == 0 else "right")
+    return table
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure what is asked for and print it."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.bench", description=__doc__)
+    parser.add_argument("--pairs", type=int, default=5, help="runs of each model (5)")
+    parser.add_argument("--payments", type=int, default=20_000, help="payments of a run, about (20000)")
+    parser.add_argument("--quick", action="store_true", help="one pair of 1000 payments")
+    parser.add_argument("--scale", action="store_true", help="the simulator alone, from 10^4 to 10^6 payments")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    asked = parser.parse_args(arguments)
+    count, payments, sizes = (1, 1_000, (100, 1_000)) if asked.quick else (asked.pairs, asked.payments, SIZES)
+    if count < 1 or payments < 1:
+        parser.error("measure at least one pair of one payment")
+    where, result = machine(), dict[str, Any]()
+    if asked.scale:
+        result = scaled(sizes)
+        table = scale_table(result)
+    else:
+        figures = compared(pairs(SIMULATOR, IDIOMATIC, count, payments))
+        result = {"pairs": count, "payments": payments, "figures": figures}
+        table = comparison_table(figures, count, payments)
+    if asked.json:
+        json.dump({"machine": where, **result}, sys.stdout, indent=2, default=asdict)
+        print()
+        return
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    console.print(table)
+    console.print(", ".join(f"{name} {value}" for name, value in where.items()), style="dim")
+
+
+if __name__ == "__main__":
+    main()

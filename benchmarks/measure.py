@@ -1,0 +1,150 @@
+"""One measurement of one model, in a process of its own so that its peak memory is its own.
+
+    python -m benchmarks.measure simulator 20000
+
+A tiny run comes first: it loads what has to be loaded, and the peak of memory after it is the base. Both models build
+their world, run until every payment has ended and have their records when the clock stops; reading the scenario file
+is not counted. Prints one JSON object.
+"""
+
+import argparse
+import gc
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from benchmarks import without
+from benchmarks.idiomatic import Model
+from sim.model.run import replicate
+from sim.scenario.load import Loaded, load
+
+SCENARIO = Path(__file__).parent / "scenario.yaml"
+TINY = 200
+"""Payments of the run that comes first."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one run did and cost."""
+
+    model: str
+    payments: int
+    events: int
+    cpu_s: float
+    wall_s: float
+    base_bytes: int
+    peak_bytes: int
+
+    @property
+    def per_cpu_s(self) -> float:
+        """Payments per second of processor time."""
+        return self.payments / self.cpu_s
+
+    @property
+    def per_wall_s(self) -> float:
+        """Payments per second of the wall clock."""
+        return self.payments / self.wall_s
+
+    @property
+    def events_per_payment(self) -> float:
+        """Entries of SimPy's event heap per payment."""
+        return self.events / self.payments
+
+    @property
+    def bytes_per_payment(self) -> float:
+        """Peak memory beyond the base, per payment."""
+        return (self.peak_bytes - self.base_bytes) / self.payments
+
+    @property
+    def base_mb(self) -> float:
+        """Peak memory after the tiny run, in megabytes of 10^6 bytes."""
+        return self.base_bytes / 1e6
+
+
+def _simulator(loaded: Loaded) -> tuple[int, int]:
+    """Run the simulator, invariants on; return payments and events."""
+    records = replicate(loaded, 0)
+    return len(records.tables["payments"]["cart"]), records.events
+
+
+def _idiomatic(loaded: Loaded) -> tuple[int, int]:
+    """Run the idiomatic model; return payments and events."""
+    model = Model(loaded.scenario, loaded.scenario.run.seed)
+    model.run()
+    return len(model.records), model.events
+
+
+def _idiomatic_uncollected(loaded: Loaded) -> tuple[int, int]:
+    """Run the idiomatic model with a trick of the simulator that would be easy to take over."""
+    gc.disable()
+    return _idiomatic(loaded)
+
+
+SIMULATOR, IDIOMATIC = "simulator", "idiomatic"
+NOT_AHEAD, COLLECTED, UNCOLLECTED = "simulator-not-ahead", "simulator-collected", "idiomatic-uncollected"
+MODELS: Mapping[str, Callable[[Loaded], tuple[int, int]]] = {
+    SIMULATOR: _simulator,
+    IDIOMATIC: _idiomatic,
+    NOT_AHEAD: without.entering_ahead(_simulator),
+    COLLECTED: without.pausing_the_collector(_simulator),
+    UNCOLLECTED: _idiomatic_uncollected,
+}
+
+
+def world(payments: int) -> Loaded:
+    """Load the benchmark's scenario with a window long enough for about so many payments."""
+    scenario = load(SCENARIO).scenario
+    per_cart = sum(size * share for size, share in scenario.cart.notices.items())
+    assert scenario.arrivals.rate is not None
+    return load(SCENARIO, [f"run.window={payments / (per_cart * scenario.arrivals.rate)} s"])
+
+
+def _peak_bytes() -> int:
+    """Return the most memory that this program has had; Linux's `ru_maxrss` would count the parent's before it too."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(each for each in status.read_text().splitlines() if each.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
+
+
+def here(model: str, payments: int) -> Measured:
+    """Run a model for about so many payments in this process, after a tiny run."""
+    run, loaded = MODELS[model], world(payments)
+    run(world(TINY))
+    gc.collect()
+    base, wall, cpu = _peak_bytes(), time.perf_counter(), time.process_time()
+    made, events = run(loaded)
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    return Measured(model, made, events, cpu, wall, base, _peak_bytes())
+
+
+def apart(model: str, payments: int) -> Measured:
+    """Run a model for about so many payments in a fresh process of this process group."""
+    command = [sys.executable, "-m", "benchmarks.measure", model, str(payments)]
+    done = subprocess.run(command, cwd=SCENARIO.parents[1], stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603
+    return Measured(**json.loads(done.stdout))
+
+
+def pairs(one: str, other: str, count: int, payments: int) -> list[tuple[Measured, Measured]]:
+    """Run two models in turn, the first of a pair second in the next, so that a drift of the machine hits both."""
+    found = []
+    for number in range(count):
+        order = (one, other) if number % 2 == 0 else (other, one)
+        pair = {model: apart(model, payments) for model in order}
+        found.append((pair[one], pair[other]))
+    return found
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", choices=MODELS)
+    parser.add_argument("payments", type=int)
+    asked = parser.parse_args()
+    print(json.dumps(asdict(here(asked.model, asked.payments))))
