@@ -23,6 +23,8 @@ MAX_CARTS = 1e9
 PRIMITIVES = {"psps": ("pspNotifyPaymentV2",), "ecs": ("paGetPayment", "paSendRT")}
 EFFECTS = get_args(Incident.model_fields["effect"].annotation)
 EFFECT_OF = {"factor": "slowdown", "share": "lost_replies", "ends": "mix", "in_service": "outage"}
+UNSET = Incident(target="node", effect="outage").model_dump(mode="json", exclude_none=True)
+"""An incident that says no more than it must: what a dump of a scenario says, though nobody wrote it."""
 
 
 def crosscheck(values: Any, trace_s: npt.NDArray[Any] | None) -> Found:
@@ -160,7 +162,7 @@ def _incident(path: str, incident: Mapping[str, Any], names: Mapping[str, list[s
     if incident and given not in ({"at", "duration"}, {"mtbf", "mttr"}):
         yield path, "does not say when it happens", "write at and duration, or mtbf and mttr"
     for option, needed in EFFECT_OF.items():
-        if option in incident and isinstance(effect, str) and effect != needed:
+        if effect in EFFECTS and effect != needed and incident.get(option, UNSET[option]) != UNSET[option]:
             yield f"{path}.{option}", f"means nothing for {effect}", f"leave it out, or write effect: {needed}"
     if effect == "slowdown" and incident.get("factor", 1) == 1:
         yield path, "slows nothing down", "write a factor above 1, for example factor: 10"

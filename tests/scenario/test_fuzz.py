@@ -125,7 +125,8 @@ paths = st.lists(
     st.sampled_from([
         "psps", "psp-a", "psp-b", "0", "1", "ecs", "ec-1", "run", "seed", "citizen", "think_time", "mixture", "retry",
         "wait", "outcome_delay", "p98", "lognormal", "share", "cart", "notices", "2", "amount", "incidents", "x",
-        "ends", "slos", "value", "source", "extends", "<<", "", "node", "service_time", "50%", "arrivals", "ramp", "trace",
+        "ends", "slos", "value", "source", "extends", "<<", "", "node", "service_time", "50%", "arrivals", "ramp",
+        "trace",
     ]),
     min_size=1,
     max_size=5,
