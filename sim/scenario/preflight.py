@@ -8,15 +8,16 @@ out: they are there to break things.
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
 from sim.kernel.distributions import Distribution
-from sim.protocol.settings import PRESETS, ProtocolSettings
+from sim.protocol.settings import ProtocolSettings
 from sim.scenario.load import Loaded
-from sim.scenario.schema import HANG_TIME_S, Ends, Link, PoolSection, Protocol, Scenario, Servers, Service
+from sim.scenario.presets import settings_of
+from sim.scenario.schema import HANG_TIME_S, Ends, Link, PoolSection, Scenario, Servers, Service
 from sim.scenario.tree import Problem
 
 USUAL = 0.98
@@ -37,7 +38,7 @@ Found = Iterator[tuple[str, str, str, bool]]
 
 def preflight(loaded: Loaded) -> list[Finding]:
     """Return what looks wrong in a scenario, the severe first, without simulating anything."""
-    scenario, settings = loaded.scenario, _settings(loaded.scenario.protocol)
+    scenario, settings = loaded.scenario, settings_of(loaded.scenario.protocol)
     rates = _rates(loaded)
     found = [
         *(each for station in _stations(scenario, settings) for each in _load(station, rates)),
@@ -47,23 +48,6 @@ def preflight(loaded: Loaded) -> list[Finding]:
     ]
     findings = [Finding(loaded.position(path), path, problem, fix, severe) for path, problem, fix, severe in found]
     return sorted(findings, key=lambda finding: (not finding.severe, finding.position, finding.path))
-
-
-def _settings(protocol: Protocol) -> ProtocolSettings:
-    """Return the preset with what the scenario overrides, as far as it matters here."""
-    given = {
-        "token_validity_s": protocol.token_validity,
-        "psp_timeout_s": protocol.psp_timeout,
-        "ec_timeout_s": protocol.ec_timeout,
-        "receipt_timeout_s": protocol.receipt_timeout,
-        "unreachable_is_final": protocol.unreachable_is_final,
-        "idempotency": protocol.idempotency,
-    }
-    settings = replace(PRESETS[protocol.preset], **{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]
-    if protocol.token_extension is not None:
-        extension = None if isinstance(protocol.token_extension, str) else protocol.token_extension
-        settings = replace(settings, token_extension_s=extension)
-    return settings
 
 
 # --- load -----------------------------------------------------------------------------------------------------------

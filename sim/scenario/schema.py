@@ -76,7 +76,7 @@ Extension = Annotated[
 
 
 class Protocol(Section):
-    """Which reading of the protocol, and what is overridden in it (see `sim.protocol.settings`)."""
+    """Which reading of the protocol, and what is overridden in it (see `sim.scenario.presets`)."""
 
     preset: Literal["sanp-3.6.1", "nodo-observed"] = "sanp-3.6.1"
     token_validity: Seconds | None = Field(default=None, gt=0, le=1800, description="at most 30 min (BP-PSP)")
@@ -89,6 +89,8 @@ class Protocol(Section):
     idempotency: bool | None = None
     idempotency_validity: Seconds | None = Field(default=None, gt=0)
     receipt_max_retries: Whole | None = Field(default=None, ge=0, le=1000)
+    late_ko_fault: Literal["PPT_TOKEN_SCADUTO_KO", "PPT_SEMANTICA"] | None = Field(default=None, description="R13")
+    after_refusal_fault: Literal["PPT_SEMANTICA", "PPT_TOKEN_SCADUTO"] | None = Field(default=None, description="R8")
 
 
 class Run(Section):

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from sim.model.plan import HANG_TIME_S as MODEL_HANG_TIME_S
+from sim.kernel.streams import Streams
+from sim.model.plan import Plan
 from sim.scenario.load import from_dict, load
-from sim.scenario.preflight import HANG_TIME_S, preflight
+from sim.scenario.preflight import preflight
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 WORLD = {
@@ -117,8 +118,14 @@ def test_work_is_counted_by_how_calls_end():
 
 
 def test_the_time_of_a_hang_is_the_models():
-    """Preflight cannot import the model, so that the number is written twice."""
-    assert HANG_TIME_S == MODEL_HANG_TIME_S
+    """A call that always hangs holds its worker for 60 s, as the sums above have it, unless its end says 9 s."""
+
+    def work_s(hang):
+        scenario = from_dict(WORLD, [f"psps.psp.pspNotifyPaymentV2.ends.hang={hang}"]).scenario
+        return Plan(scenario, Streams(1, 0)).cart(0).notify.work_s
+
+    assert work_s("100%") == 60.0
+    assert work_s("{probability: 100%, time: 9 s}") == 9.0
 
 
 def test_a_mean_that_does_not_exist_overloads_any_station():
