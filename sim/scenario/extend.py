@@ -78,7 +78,7 @@ class Family:
         except (OSError, ValueError, RuntimeError):  # too long, a null byte, links in a circle
             problem = f"names {name}, which cannot be opened"
         if problem:
-            raise ScenarioError([*self.problems, Problem(written.at, "extends", problem, fix)])
+            raise ScenarioError([Problem(written.at, "extends", problem, fix)])
         return target
 
 

@@ -193,3 +193,40 @@ def test_the_late_psp_is_as_late_as_its_description_says():
     (delay,) = (psp.outcome_delay for psp in scenario.psps if psp.name == "psp-b")
     assert 1 - float(delay.cdf(30.0)) == pytest.approx(0.0778, abs=2e-4)
     assert 1 - float(delay.cdf(1200.0)) == pytest.approx(0.0136, abs=2e-4)
+
+
+# --- what the README says of writing one ----------------------------------------------------------------------------
+
+README = (SCENARIOS / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Put the README's example beside a copy of what it extends."""
+    (example,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    file = tmp_path / "my-scenario.yaml"
+    file.write_text(example, encoding="utf-8")
+    (tmp_path / "baseline.yaml").write_bytes((SCENARIOS / "baseline.yaml").read_bytes())
+    return file
+
+
+def test_the_example_in_the_readme_loads(written):
+    """It extends the baseline, whose rate its ramp replaces."""
+    scenario = load(written).scenario
+    assert (scenario.name, scenario.arrivals.rate, len(scenario.arrivals.ramp)) == ("my-scenario", None, 2)
+    assert [psp.workers for psp in scenario.psps] == [24, 16, 8, 8, 4, 4]
+    assert [incident.name for incident in scenario.incidents] == ["storm"]
+
+
+def test_the_assignments_in_the_readme_and_in_descriptions_can_be_carried_out(written):
+    """Those of the section on writing one, on its example; the others, on the scenario that they stand in."""
+    table, _, section = README.partition("## Writing one")
+    sets = re.findall(r"`--set (\S+=\S+)`", section)
+    assert len(sets) == 3
+    assert load(written, sets).scenario.run.seed == 7
+    for file in SHIPPED:
+        told = load(file).scenario.description
+        told += " ".join(line for line in table.splitlines() if f"`{file.name}`" in line)
+        for assignment in re.findall(r"--set ([\w.-]+=(?:'[^']*'|[\w.-]*[\w]))", told):
+            path, _, value = assignment.partition("=")
+            load(file, [f"{path}={value.strip(chr(39))}"])
