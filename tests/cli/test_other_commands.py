@@ -1,0 +1,116 @@
+"""The other commands, and what all have in common: help that comes at once, and readers who stop reading."""
+
+import json
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+CASES = Path(__file__).parents[1] / "conformance" / "cases.json"
+HEAVY = {"matplotlib", "numpy", "pandas", "pyarrow", "ruamel", "scipy", "simpy"}
+"""What computes. The command-line library itself may import pydantic, to check numbers."""
+
+
+def test_validate_says_that_a_scenario_is_valid_and_what_is_odd_about_it(pagopa_sim, scenario):
+    """Without remarks one line; a PSP with one worker for 2.4 calls a second of 1 s each gets one."""
+    fine = pagopa_sim("validate", scenario)
+    assert (fine.code, fine.out, fine.err) == (0, f"{scenario}: small is valid, no remarks before flight\n", "")
+    slow = ("--set", "psps.psp-a.workers=1", "--set", "psps.psp-a.pspNotifyPaymentV2.time=1 s")
+    odd = pagopa_sim("validate", scenario, *slow)
+    assert odd.code == 0
+    assert "psps.psp-a" in odd.out
+    assert odd.out.splitlines()[-1].endswith("1 remark before flight")
+
+
+def test_validate_refuses_what_run_refuses(pagopa_sim, tmp_path):
+    """Exit code 2 and every problem with its place; no simulation and no results."""
+    (tmp_path / "bad.yaml").write_text("name: bad\narrivals: {rate: 10 apples}\nfrob: 1\n")
+    ended = pagopa_sim("validate", "bad.yaml")
+    assert (ended.code, ended.out) == (2, "")
+    assert [line.split("  ")[0] for line in ended.err.splitlines()][-1] == "bad.yaml:3:1"
+    assert not (tmp_path / "results").exists()
+
+
+def test_schema_prints_the_json_schema_of_scenarios(pagopa_sim):
+    """One JSON document, an object schema that knows the sections."""
+    ended = pagopa_sim("schema")
+    assert {"arrivals", "ecs", "psps", "slos"} <= set(json.loads(ended.out)["properties"])
+
+
+def test_version_prints_the_installed_version(pagopa_sim):
+    """And nothing else."""
+    assert pagopa_sim("version").out == f"{version('pagopa-sim')}\n"
+
+
+def test_replay_as_json_prints_an_entry_for_each_case(pagopa_sim):
+    """A list, also for a single case, in the order of the file."""
+    wanted = [case["id"] for case in json.loads(CASES.read_text())]
+    assert [entry["id"] for entry in json.loads(pagopa_sim("replay", CASES, "--as", "json").out)] == wanted
+    (one,) = json.loads(pagopa_sim("replay", CASES, "--as", "json", "--case", wanted[3]).out)
+    assert one["id"] == wanted[3]
+
+
+def test_replay_as_mermaid_is_a_diagram_for_one_case_and_a_page_for_several(pagopa_sim, tmp_path):
+    """A bare diagram goes into any Mermaid reader; several need the Markdown around them."""
+    cases = [{"id": name, "steps": [{"do": "job", "at_s": 0, "name": "paSendRt"}]} for name in "ab"]
+    (tmp_path / "cases.json").write_text(json.dumps(cases))
+    one = pagopa_sim("replay", "cases.json", "--as", "mermaid", "--case", "a").out
+    assert one.startswith("sequenceDiagram\n")
+    assert pagopa_sim("replay", "cases.json", "--as", "mermaid").out.count("```mermaid\nsequenceDiagram\n") == 2
+
+
+def test_replay_as_a_table_shows_each_case_under_its_name(pagopa_sim):
+    """A table for each case, with its source; the table is what is printed unless told."""
+    ended = pagopa_sim("replay", CASES)
+    assert ended.code == 0
+    for case in json.loads(CASES.read_text()):
+        assert f"{case['id']}  {case['category']}" in ended.out
+
+
+def test_replay_refuses_a_bad_file_and_remarks_on_an_odd_one(pagopa_sim, tmp_path):
+    """Exit code 2 for what is wrong; what is only unknown is said on standard error, and replayed."""
+    (tmp_path / "bad.json").write_text('{"id": "a", "steps": [{"do": "jump", "at_s": 0}]}')
+    (tmp_path / "odd.json").write_text('{"id": "a", "author": "somebody", "steps": []}')
+    bad, odd = pagopa_sim("replay", "bad.json"), pagopa_sim("replay", "odd.json", "--as", "json")
+    assert (bad.code, bad.out) == (2, "")
+    assert bad.err.startswith("bad.json:1:23  steps.0  ")
+    assert (odd.code, json.loads(odd.out)) == (0, [{"id": "a", "steps": []}])
+    assert odd.err == "odd.json:1:23  author  is not known, and does nothing\n"
+
+
+@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["replay", "--help"], []])
+def test_help_waits_for_no_heavy_import(words):
+    """Help of the program and of its commands answers at once since nothing that computes is imported for it."""
+    script = (
+        "import sys\nfrom sim.cli.main import main\n"
+        f"sys.argv = ['pagopa-sim', *{words!r}]\n"
+        "try:\n    main()\nfinally:\n    print(sorted({name.partition('.')[0] for name in sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)  # noqa: S603
+    *shown, modules = done.stdout.splitlines()
+    assert any("Usage: pagopa-sim" in line for line in shown)
+    assert HEAVY.isdisjoint(eval(modules))  # noqa: S307 - the list that the script above prints
+
+
+def test_help_names_every_exit_code(pagopa_sim):
+    """Who calls the program from another one finds them in `run --help`."""
+    shown = " ".join(pagopa_sim("run", "--help").out.split())
+    for said in ("0 every SLO passes", "1 one fails", "2 bad input", "3 undecided", "130 interrupted"):
+        assert said in shown
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["replay", str(CASES)], ["replay", str(CASES), "--as", "json"], ["schema"], ["run", "small.yaml", "--jobs", "1"]],
+)
+def test_a_reader_who_stops_reading_is_no_error(words, scenario):
+    """As `| head -1`: the pipe is closed before the first line is written, and nothing is said about it."""
+    program = [sys.executable, "-c", "from sim.cli.main import main; main()", *words]
+    with subprocess.Popen(  # noqa: S603 - this interpreter and this program
+        program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=scenario.parent
+    ) as process:
+        process.stdout.close()
+        said = process.stderr.read()
+        assert (process.wait(), "Traceback" in said, "Error" in said) == (0, False, False)

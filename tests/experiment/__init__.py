@@ -1,0 +1,1 @@
+"""Runs of many replications: carried out, interrupted, repeated, and from Python."""

@@ -1,0 +1,106 @@
+"""Carrying out tasks: the same results in this process and in others, and a clean end whatever happens."""
+
+import os
+import signal
+import threading
+from contextlib import suppress
+
+import pytest
+
+from sim.experiment.executors import WorkerError, carry_out, cores, uninterrupted
+
+
+def square(task, report):
+    """Square a number, saying so."""
+    report(task)
+    return task * task
+
+
+def refuse(task, report):
+    """Fail for a reason that has to travel."""
+    report(task)
+    raise ValueError(f"task {task} went wrong")
+
+
+def die(task, report):
+    """End the process without a word, as the system does when memory runs out."""
+    report(task)
+    os._exit(9)
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 7])
+def test_every_task_is_carried_out_once_and_what_it_says_is_heard(jobs):
+    """In any order, with fewer, as many or more jobs than tasks."""
+    heard = []
+    done = list(carry_out(square, range(5), jobs, heard.append))
+    assert sorted(done) == [0, 1, 4, 9, 16]
+    assert jobs > 1 or heard == [0, 1, 2, 3, 4]
+    assert set(heard) <= set(range(5))
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_no_tasks_are_no_work(jobs):
+    """Nothing is started, nothing is yielded."""
+    assert list(carry_out(square, [], jobs, print)) == []
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_an_error_in_a_task_reaches_who_asked(jobs):
+    """With its message, from another process too, and without leaving one behind."""
+    with pytest.raises(ValueError, match=r"task \d went wrong"):
+        list(carry_out(refuse, range(3), jobs, lambda _: None))
+
+
+def test_a_worker_that_dies_is_said():
+    """With what to try."""
+    with pytest.raises(WorkerError, match="try fewer --jobs"):
+        list(carry_out(die, range(3), 2, lambda _: None))
+
+
+def test_there_is_at_least_one_core():
+    """And no more than the machine has."""
+    assert 1 <= cores() <= (os.cpu_count() or 1)
+
+
+def press():
+    """Press Ctrl-C, as far as this process can tell."""
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_something_short_is_brought_to_its_end_before_ctrl_c_is_heard():
+    """Pressed in the middle: the rest is done, then it is heard, once; the usual handler is back."""
+    usual, done = signal.getsignal(signal.SIGINT), []
+
+    def work():
+        with uninterrupted(late=True):
+            press()
+            press()
+            done.append("the rest")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert done == ["the rest"]
+    assert signal.getsignal(signal.SIGINT) is usual
+    with suppress(KeyboardInterrupt):
+        press()
+        pytest.fail("nobody hears Ctrl-C any more")
+
+
+def test_ctrl_c_can_be_left_unheard():
+    """As while a run that is interrupted already is brought to its end."""
+    with uninterrupted(late=False):
+        press()
+
+
+def test_a_thread_that_cannot_hear_ctrl_c_is_let_be():
+    """Signals are the main thread's; elsewhere the context does nothing, also in notebooks and servers."""
+    done = []
+
+    def work():
+        with uninterrupted(late=True):
+            done.append("worked")
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert done == ["worked"]

@@ -1,0 +1,1 @@
+"""What is on disk during and after a run."""
