@@ -61,8 +61,15 @@ class Running:
         out, err = self.process.communicate(timeout=PATIENCE_S)
         return self.process.returncode, time.monotonic() - began_s, out, err
 
-    def alive(self):
-        """Return the processes of the run that are still there, except those that only wait to be buried."""
+    def left(self):
+        """Return the processes of the run that do not go, a while after its end."""
+        began_s = time.monotonic()
+        while (alive := self._alive()) and time.monotonic() - began_s < PATIENCE_S:
+            time.sleep(0.05)
+        return alive
+
+    def _alive(self):
+        """Return the processes of the run that are there, except those that only wait to be buried."""
         found = []
         for status in Path("/proc").glob("[0-9]*/stat"):
             with suppress(OSError):
@@ -83,7 +90,7 @@ def test_ctrl_c_in_the_middle_of_the_first_replication_ends_the_run_at_once(tmp_
     assert seconds < AT_ONCE_S
     assert err.splitlines()[-1] == "interrupted before a replication was finished; nothing was kept"
     assert "Traceback" not in err
-    assert list(run.folder.iterdir()) == run.alive() == []
+    assert list(run.folder.iterdir()) == run.left() == []
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
@@ -101,7 +108,7 @@ def test_ctrl_c_after_some_replications_keeps_them(tmp_path, jobs):
     assert out.splitlines()[-1] == f"results: results/long/{folder.name}"
     assert err.splitlines()[-1] == f"interrupted: {len(kept)} of 500 replications were finished and kept"
     assert "Traceback" not in err
-    assert run.alive() == []
+    assert run.left() == []
 
 
 def test_a_killed_run_leaves_a_hidden_draft_and_no_process(tmp_path):
@@ -111,10 +118,7 @@ def test_a_killed_run_leaves_a_hidden_draft_and_no_process(tmp_path):
     time.sleep(1.0)
     run.process.kill()
     run.process.communicate()
-    began_s = time.monotonic()
-    while run.alive() and time.monotonic() - began_s < PATIENCE_S:
-        time.sleep(0.05)
-    assert run.alive() == []
+    assert run.left() == []
     assert [path.name[0] for path in run.folder.iterdir()] == ["."]
     assert not list(run.folder.rglob("manifest.json"))
 
@@ -128,4 +132,4 @@ def test_a_disk_that_is_full_ends_the_run_with_one_sentence(tmp_path, jobs):
     (said,) = err.splitlines()
     assert said.startswith("results/long/")
     assert "cannot be written" in said
-    assert list(run.folder.iterdir()) == run.alive() == []
+    assert list(run.folder.iterdir()) == run.left() == []
