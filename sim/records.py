@@ -42,7 +42,7 @@ CANCEL_CAUSES = (
     "psp_unreachable",
 )
 REVERSAL_CAUSES = (NONE, "psp_refused", "psp_unreachable", "token_expired", "close_rejected", "close_not_delivered")
-PLACES = (NONE, "receipted", "reversed", "pending_receipt", "reversal_in_retry", "manual_check")
+PLACES = (NONE, "receipted", "reversed", "pending_receipt", "manual_check")
 """Where an authorised payment's money is at the end of the run; `none` for a payment never authorised."""
 ENDINGS = ("paid", "not_paid", "unknown")
 """What the citizen knows at the end of the run."""

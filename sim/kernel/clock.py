@@ -95,7 +95,7 @@ class Clock(simpy.Environment):
         callbacks, entry.callbacks = entry.callbacks, None  # type: ignore[assignment] # SimPy's mark of a fired event
         for callback in callbacks:
             callback(entry)
-        if not entry._ok and not entry._defused:
+        if not entry._ok and not hasattr(entry, "_defused"):
             raise entry._value
 
 

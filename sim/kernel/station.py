@@ -56,6 +56,10 @@ class Station:
         self.any_order = not (limited or outages)
         """Whether calls may be submitted in any order of time: no call can wait, so none can see another."""
 
+    def up_from(self, at: float) -> float:
+        """Return the end of the outage that a moment lies in, or the moment itself."""
+        return self._down.covering_end(at)
+
     def _note_capacity(self, workers: int | None) -> None:
         self.occupancy.capacity(0.0, workers)
         level = workers or 0

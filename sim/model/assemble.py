@@ -1,5 +1,6 @@
 """Assembly: from a scenario to actors that are wired together and ready to run."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,7 +18,6 @@ from sim.model.arrivals import end_of_arrivals_s
 from sim.model.callee import Address, Callee, Caller, Trouble
 from sim.model.checkout import Checkout
 from sim.model.ec import Ecs
-from sim.model.ends import thresholds
 from sim.model.jobs import Carts, Jobs
 from sim.model.node import Node
 from sim.model.plan import SENDS, Plan
@@ -56,15 +56,18 @@ class _Incidents:
     """The incidents of a scenario, drawn for one replication."""
 
     def __init__(self, scenario: Scenario, streams: Streams) -> None:
-        self.drawn = [
-            (incident, self._windows(index, incident, end_of_arrivals_s(scenario), streams))
-            for index, incident in enumerate(scenario.incidents)
-        ]
+        horizon_s, alike = end_of_arrivals_s(scenario), Counter[str]()
+        self.drawn: list[tuple[Incident, tuple[Window, ...]]] = []
+        for incident in scenario.incidents:
+            decision = f"incident.{incident.target}.{incident.effect}.{incident.primitive or ''}"
+            alike[decision] += 1
+            address = f"{decision}.{alike[decision]}"  # so that incidents of other kinds leave this one alone
+            self.drawn.append((incident, self._windows(address, incident, horizon_s, streams)))
 
     @staticmethod
-    def _windows(index: int, incident: Incident, horizon_s: float, streams: Streams) -> tuple[Window, ...]:
+    def _windows(address: str, incident: Incident, horizon_s: float, streams: Streams) -> tuple[Window, ...]:
         if incident.mtbf is not None and incident.mttr is not None:
-            return renewals(streams, f"incident.{index}", incident.mtbf, incident.mttr, horizon_s)
+            return renewals(streams, address, incident.mtbf, incident.mttr, horizon_s)
         return calendar(incident.at or 0.0, incident.duration or 0.0)
 
     def outages(self, target: str) -> tuple[tuple[Window, bool], ...]:
@@ -85,7 +88,7 @@ class _Incidents:
                 Timeline(windows),
                 Factor([(window, incident.factor) for window in windows]) if incident.effect == "slowdown" else None,
                 incident.share,
-                tuple(thresholds(incident.ends).tolist()),
+                incident.ends,
             )
             for incident, windows in self.drawn
             if incident.target == target

@@ -13,10 +13,11 @@ from sim.kernel.clock import Clock
 from sim.kernel.incidents import Factor, Timeline
 from sim.kernel.pool import Pool
 from sim.kernel.station import Station
-from sim.model.ends import CallEnd, code
+from sim.model.ends import CallEnd, chosen_end, code, thresholds
 from sim.model.plan import CallDraws
 from sim.model.recorder import Recorder
 from sim.protocol.messages import Answer
+from sim.scenario.schema import HANG_TIME_S, Ends
 
 _OK, _HANG, _LOST_REPLY, _LOST_REQUEST, _UNREACHABLE, _MALFORMED, _KO = map(int, CallEnd)
 
@@ -48,7 +49,7 @@ class Trouble:
     during: Timeline
     factor: Factor | None = None
     share: float = 1.0
-    thresholds: tuple[float, ...] = ()
+    ends: Ends | None = None
 
     def strikes(self, primitive: str, at: float) -> bool:
         """Whether a call of this primitive is struck at this moment."""
@@ -71,15 +72,15 @@ class Callee:
 
     def serve(self, now: float, primitive: str, drawn: CallDraws, gives_up: float, address: Address) -> Served:
         """Take a call that arrives now; its caller gives up at `gives_up`."""
-        end, work = drawn.end, drawn.work_s
         if self.troubles:
-            changed = self._troubled(now, primitive, end, work, address)
+            changed = self._troubled(now, primitive, drawn, address)
             if changed is None:
                 return Served(Answer.TIMEOUT, gives_up)
-            end, work = changed
+            drawn = changed
+        end = drawn.end
         if end == _LOST_REQUEST:
             return Served(Answer.TIMEOUT, gives_up)
-        if end == _UNREACHABLE or (taken := self.station.submit(now, work)) is None:
+        if end == _UNREACHABLE or (taken := self.station.submit(now, drawn.work_s)) is None:
             refused = now + drawn.back_s
             return Served(Answer.UNREACHABLE, refused) if refused <= gives_up else Served(Answer.TIMEOUT, gives_up)
         start, served, killed = taken
@@ -93,20 +94,39 @@ class Callee:
             return Served(Answer.OK, at, done, start, served)
         return Served(Answer.KO if end == _KO else Answer.MALFORMED, at, done, start, served)
 
-    def _troubled(
-        self, now: float, primitive: str, end: int, work: float, address: Address
-    ) -> tuple[int, float] | None:
+    def _troubled(self, now: float, primitive: str, drawn: CallDraws, address: Address) -> CallDraws | None:
+        """Return what incidents make of a call that arrives now; None if it does not arrive."""
+        factor = 1.0
         for trouble in self.troubles:
             if trouble.factor is not None and trouble.primitive in ("", primitive):
-                work *= trouble.factor.at(now)
+                factor *= trouble.factor.at(now)
             elif trouble.effect != "lost_replies" and trouble.strikes(primitive, now):
                 if trouble.effect == "partition":
                     return None
                 if trouble.effect == "outage":
-                    end = _UNREACHABLE
-                elif end != _UNREACHABLE:
-                    end = code(trouble.thresholds, self.uniform(f"{primitive}.end", address))
-        return end, work
+                    drawn = drawn._replace(end=_UNREACHABLE)
+                elif trouble.ends is not None and drawn.end != _UNREACHABLE:
+                    drawn = self._mixed(trouble.ends, primitive, drawn, address)
+        return drawn if factor == 1.0 else drawn._replace(work_s=drawn.work_s * factor)
+
+    def _mixed(self, ends: Ends, primitive: str, drawn: CallDraws, address: Address) -> CallDraws:
+        """Let a call end by another mix of ends."""
+        end = code(thresholds(ends).tolist(), self.uniform(f"{primitive}.end", address))
+        if end == _OK:
+            return drawn._replace(end=end)
+        chosen, work = chosen_end(ends, end), drawn.work_s
+        if chosen.time is not None:
+            work = chosen.time.quantile(self.uniform(f"{primitive}.work", address))
+        elif end == _HANG:
+            work = HANG_TIME_S
+        done = end == _MALFORMED and self.uniform(f"{primitive}.done", address) < chosen.done
+        return drawn._replace(end=end, work_s=work, done=done)
+
+    def cut_off(self, at: float) -> bool:
+        """Whether the link to the Node is cut at a moment, for whatever this actor sends of its own accord."""
+        return any(
+            each.effect == "partition" and not each.primitive and each.during.covers(at) for each in self.troubles
+        )
 
     def _loses(self, at: float, primitive: str, address: Address) -> bool:
         return any(
@@ -128,16 +148,19 @@ class Caller:
 
     def call(
         self, primitive: str, callee: Callee, drawn: CallDraws, leaves: float, timeout_s: float, address: Address
-    ) -> Generator[Any, Any, Served | None]:
-        """Send a call that leaves at `leaves`; return how it ends, or None if the pool had no room for it."""
+    ) -> Generator[Any, Any, tuple[Served | None, float]]:
+        """Send a call that may leave at `leaves`; return how it ends, and when it left.
+
+        It leaves when it has its connection. None if the pool had no room for it, and when that was certain.
+        """
         pool, asked = callee.pool, leaves
         if pool is not None:
             if leaves > self.clock.now:
                 yield leaves
             granted = pool.acquire()
             if granted is not True and (granted is False or not (yield granted)):
-                self.recorder.pool_refused(primitive, callee.code)
-                return None
+                self.recorder.pool_refused(primitive, callee.code, asked)
+                return None, self.clock.now
             leaves = self.clock.now
         gives_up = leaves + timeout_s
         arrived = leaves + drawn.out_s
@@ -151,4 +174,4 @@ class Caller:
         if pool is not None:
             pool.release_at(served.at, asked, leaves)
         self.recorder.call(primitive, callee.code, address, leaves, arrived, served)
-        return served
+        return served, leaves

@@ -4,7 +4,6 @@
 They are plain memory: the actors write into them, the recorder reads them once, when the cart is over.
 """
 
-from collections.abc import Sequence
 from math import nan
 from typing import Any
 
@@ -12,7 +11,6 @@ from sim.kernel.clock import Steps
 from sim.model.plan import CartDraws, NoticeDraws
 from sim.protocol.ledger import Closing, Payment
 from sim.protocol.messages import Activate, Close, Outcome, SendOutcome
-from sim.protocol.statuses import PaymentStatus
 
 
 class Cart:
@@ -133,11 +131,6 @@ def try_of(closing: Closing) -> Try:
     activation: Any = closing.payments[0].request.body
     attempt: Try = activation.attempt
     return attempt
-
-
-def statuses(attempt: Try) -> Sequence[PaymentStatus | None]:
-    """Return the status of every payment of a try."""
-    return [each.payment.status for each in attempt.activations if each.payment is not None]
 
 
 def beside(cart: Cart, steps: Steps) -> Steps:

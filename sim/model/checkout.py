@@ -7,7 +7,7 @@ at once (`reversal`), and otherwise Checkout waits for sendPaymentResult-v2.
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from math import inf
+from math import inf, nan
 from typing import Any
 
 from sim.kernel.clock import Clock, Steps
@@ -27,6 +27,8 @@ from sim.scenario.schema import Scenario
 
 Ending = Generator[Any, Any, float | None]
 """A fragment that returns when the citizen knew that the try failed, or None when there is nothing to try again."""
+
+_TAKEN = Reply(Outcome.OK)
 
 
 @dataclass(slots=True)
@@ -241,12 +243,17 @@ class Checkout:
 
     def _heard(self, attempt: Try, leaves: float) -> float:
         """Return when the result reached Checkout, after the Node's retries (INFRA); inf if it never did."""
-        if not self.loss:
-            return leaves + attempt.draws.result_s
-        policy, number = self.scenario.node.result, attempt.cart.number
+        policy, cart, takes_s = self.scenario.node.result, attempt.cart, attempt.draws.result_s
         for send in range(policy.retries + 2):
-            address = attempt.number * SENDS + send
-            if self.plan.uniform("result.lost", number, address) >= self.loss:
-                return leaves + attempt.draws.result_s
-            leaves += policy.wait if send else policy.first_wait
+            again = leaves + (policy.wait if send else policy.first_wait)
+            at = attempt.number * SENDS + send
+            lost = self.loss > 0 and self.plan.uniform("result.lost", cart.number, at) < self.loss
+            address = (cart.number, attempt.number, -1, send)
+            arrives = inf if lost else leaves + takes_s
+            call = Sent("sendPaymentResult-v2", cart.psp, address, leaves, arrives, again)
+            if not lost:
+                self.recorder.replied(call, _TAKEN, arrives, arrives, arrives + takes_s)
+                return arrives
+            self.recorder.replied(call, None, nan, nan, again)
+            leaves = again
         return inf

@@ -37,7 +37,7 @@ class Ecs:
         """Answer with the debt position, unless it is closed already (PAA_PAGAMENTO_DUPLICATO)."""
         activation: Any = request.body
         cart, draws = activation.attempt.cart, activation.draws
-        served = yield from self.caller.call(
+        served, left = yield from self.caller.call(
             "paGetPayment",
             self._callee(draws.ec_group, draws.ec),
             draws.ask,
@@ -46,7 +46,7 @@ class Ecs:
             (cart.number, activation.attempt.number, activation.notice, 0),
         )
         if served is None:
-            return Answered(None, self.caller.clock.now)
+            return Answered(None, left)
         if served.answer is Answer.OK and cart.ec_closed >> activation.notice & 1:
             return Answered(Answer.KO, served.at)
         return Answered(served.answer, served.at)
@@ -60,7 +60,7 @@ class Ecs:
         if send:
             drawn = self.plan.call("receipt", cart.number, activation.notice, draws.ec_group, attempt.number, send)
         activation.receipt_sends += 1
-        served = yield from self.caller.call(
+        served, left = yield from self.caller.call(
             "paSendRT",
             self._callee(draws.ec_group, draws.ec),
             drawn,
@@ -69,7 +69,7 @@ class Ecs:
             (cart.number, attempt.number, activation.notice, send),
         )
         if served is None:
-            return Answered(None, self.caller.clock.now)
+            return Answered(None, left)
         answer, at, done, _, _ = served
         closed = cart.ec_closed >> activation.notice & 1
         if done < float("inf") and not closed:

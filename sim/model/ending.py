@@ -8,6 +8,7 @@ from math import inf, isnan, nan
 from sim.model.cart import Activation, Cart, Try
 from sim.protocol.messages import Outcome
 from sim.protocol.statuses import SETTLED
+from sim.records import EXPIRY_CAUSES
 
 
 def settle(cart: Cart, redirect_wait_s: float) -> None:
@@ -15,6 +16,8 @@ def settle(cart: Cart, redirect_wait_s: float) -> None:
     for attempt in cart.tries:
         for each in attempt.activations:
             each.place = _place(each)
+            if each.outcome_s > each.cancelled_s and each.cancel_cause in EXPIRY_CAUSES:
+                each.cancel_cause = "outcome_late"
             if each.payment is not None:
                 each.status = str(each.payment.status)
         cart.waited_s += _waited_s(attempt, redirect_wait_s)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sim.scenario.schema import Ends
+from sim.scenario.schema import End, Ends
 
 Array = npt.NDArray[Any]
 
@@ -47,6 +47,12 @@ def tables(mixes: Sequence[Ends]) -> Array | None:
     """Return thresholds per callee, shape (callees, 6), or None when every call of every callee ends ok."""
     table = np.array([thresholds(mix) for mix in mixes])
     return table if table.any() else None
+
+
+def chosen_end(ends: Ends, code: int) -> End:
+    """Return what a mix says of an end other than ok, by its code."""
+    end: End = getattr(ends, IN_ORDER[CallEnd.KO - code])
+    return end
 
 
 def code(table: Sequence[float], u: float) -> int:

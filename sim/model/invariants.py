@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from sim.protocol.messages import Outcome
+from sim.protocol.messages import Answer, Outcome
 from sim.protocol.settings import ProtocolSettings
 from sim.protocol.statuses import SETTLED, PaymentStatus, RecipientStatus
-from sim.records import PLACES
+from sim.records import ANSWERS, PLACES
 
 if TYPE_CHECKING:
     from sim.model.cart import Activation, Cart, Try
@@ -72,20 +72,49 @@ def _receipts(activation: "Activation", settings: ProtocolSettings, now: float) 
         raise BrokenInvariantError(f"{activation.receipt_sends} sends of one receipt", activation, now)
 
 
-def records_hold(payments: Mapping[str, Array]) -> None:
-    """Invariants 1, 2 and 4 again, over the finished columns of `payments`."""
-    authorised = ~np.isnan(payments["authorised_s"])
+def records_hold(payments: Mapping[str, Array], receipt_max_retries: int) -> None:
+    """Invariants 1, 2, 4, 6 and 8 again, over the finished columns of `payments`, in order of cart, try and notice."""
+    at = {name: ~np.isnan(column) for name, column in payments.items() if name.endswith("_s")}
+    authorised, paid, closed = at["authorised_s"], at["paid_s"], at["closed_s"]
     placed = payments["place"] != PLACES.index("none")
+    accepted = payments["notify_answer"] == ANSWERS.index(Answer.OK)
     _all(payments, authorised == placed, "authorised money is in no place, or money was never taken")
-    paid = ~np.isnan(payments["paid_s"])
-    _all(payments, ~(paid & ~np.isnan(payments["cancelled_s"])), "a payment was both paid and cancelled")
-    _all(payments, paid | np.isnan(payments["receipt_s"]), "a receipt without a payment made")
-    _all(payments, authorised | np.isnan(payments["reversed_s"]), "money given back that was never taken")
+    _all(payments, ~(paid & at["cancelled_s"]), "a payment was both paid and cancelled")
+    _all(payments, paid | ~at["receipt_s"], "a receipt without a payment made")
+    _all(payments, ~paid | closed, "a payment made that was never closed")
+    _all(payments, ~accepted | at["answered_s"], "a payment accepted without an answer")
+    _all(payments, authorised | ~at["reversed_s"], "money given back that was never taken")
     _all(payments, ~paid | authorised, "a payment made without money taken")
+    same_try = _same(payments, "cart", "attempt")
+    _all(payments, ~(same_try & closed) | (paid == _before(paid)), "tokens of one cart ended in different branches")
+    _all(payments, _one_token(payments), "a second token is open for the notice")
+    _all(payments, payments["receipt_sends"] <= 1 + receipt_max_retries, "a receipt was sent too often")
     amounts = payments["amount_cents"]
     taken, found = int(amounts[authorised].sum()), int(amounts[placed].sum())
     if taken != found:
         raise BrokenInvariantError(f"{taken} cents were taken and {found} cents are accounted for", "of all", 0.0)
+
+
+def _before(values: Array) -> Array:
+    """Return the value of the row before, for every row; the first row's own."""
+    return np.concatenate([values[:1], values[:-1]])
+
+
+def _same(payments: Mapping[str, Array], *keys: str) -> Array:
+    """Tell whether a row has the same keys as the row before it."""
+    same = np.all([payments[key] == _before(payments[key]) for key in keys], axis=0)
+    same[:1] = False
+    return np.asarray(same)
+
+
+def _one_token(payments: Mapping[str, Array]) -> Array:
+    """Tell whether the token that a notice had before, if any, was cancelled when this one was issued."""
+    tokens = np.flatnonzero(~np.isnan(payments["issued_s"]))
+    tokens = tokens[np.lexsort([payments[key][tokens] for key in ("attempt", "notice", "cart")])]
+    columns = {key: payments[key][tokens] for key in ("cart", "notice", "issued_s", "cancelled_s")}
+    holds = np.ones(len(payments["cart"]), dtype=bool)
+    holds[tokens] = ~_same(columns, "cart", "notice") | (_before(columns["cancelled_s"]) <= columns["issued_s"])
+    return holds
 
 
 def _all(payments: Mapping[str, Array], holds: Array, what: str) -> None:

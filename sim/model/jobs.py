@@ -109,7 +109,8 @@ class Jobs:
         while self._needed() or not number:
             number += 1
             yield number * period_s
-            job()
+            if self.node.station.up_from(self.clock.now) == self.clock.now:  # a Node that is down runs no job
+                job()
         self.running -= 1
 
     def _needed(self) -> bool:

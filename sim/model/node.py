@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 from sim.kernel.clock import Clock, Steps
 from sim.kernel.station import Station
+from sim.model.invariants import BrokenInvariantError
 from sim.protocol.faults import Fault
 from sim.protocol.ledger import Closing, Ledger, Payment, Recipient
 from sim.protocol.messages import Activate, Answer, Close, Outcome, Reply, SendOutcome
@@ -136,7 +137,10 @@ class Node:
         if (closing := self.ledger.in_flight(request, start)) is not None:
             yield closing.answered_s
             leaves = max(leaves, closing.answered_s)
+        moves = self.ledger.moves
         reply, recipients = self.ledger.outcome(request, self.clock.now)
+        if reply.outcome is Outcome.KO and self.ledger.moves != moves:
+            raise BrokenInvariantError("a refused outcome changed a status", str(request.tokens), self.clock.now)
         if recipients:
             closing = recipients[0].payment.closing
             assert closing is not None

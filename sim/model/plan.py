@@ -16,15 +16,13 @@ import numpy.typing as npt
 from sim.kernel.distributions import Constant, Distribution
 from sim.kernel.streams import Streams
 from sim.model.ends import IN_ORDER, codes, tables
-from sim.scenario.schema import Link, Scenario, Service
+from sim.scenario.schema import HANG_TIME_S, Link, Scenario, Service
 
 Array = npt.NDArray[Any]
 
 FIRST_BLOCK, LATER_BLOCK = 1024, 64
 SENDS = 64
 """Addresses kept for the sends of one call within one try."""
-HANG_TIME_S = 60.0
-"""How long a hung call holds its worker unless the scenario says so (assumed)."""
 
 
 class CallDraws(NamedTuple):

@@ -58,6 +58,8 @@ _PAYMENT = attrgetter(
     )
 )
 
+_SUBJECTS = {Payment: "payment", Position: "position", Recipient: "receipt"}
+
 
 class Table:
     """Rows on their way to columns."""
@@ -139,31 +141,22 @@ class Recorder:
             arrived = arrives if arrives < inf else nan
             self._row(primitive, code, address, (sent, arrived, started_s, served_s, known_s), answer, fault)
 
-    def pool_refused(self, primitive: str, code: int) -> None:
+    def pool_refused(self, primitive: str, code: int, asked: float) -> None:
         """Note a call that found no free connection; the pool counts it in time."""
-        self.refusals[primitive, code, "PPT_SUPERAMENTOSOGLIA"] += 1
+        if self.opens_s <= asked < self.closes_s:
+            self.refusals[primitive, code, "PPT_SUPERAMENTOSOGLIA"] += 1
 
-    def watch(self, thing: Position | Payment | Recipient, now: float) -> None:
+    def watch(self, thing: Position | Payment | Recipient, payment: Payment, now: float) -> None:
         """Note a change of status at the Node."""
-        if isinstance(thing, Recipient):
-            subject, payment = "receipt", thing.payment
-        elif isinstance(thing, Payment):
-            subject, payment = "payment", thing
-        elif thing.payment is not None:
-            subject, payment = "position", thing.payment
-        else:
-            return  # the first status of a position comes with its first payment's
         activation: Any = payment.request.body
         assert self.states is not None
-        attempt = activation.attempt
-        self.states.add(
-            (now, attempt.cart.number, attempt.number, activation.notice, subject, str(thing.status))
-        )
+        attempt, subject = activation.attempt, _SUBJECTS[type(thing)]
+        self.states.add((now, attempt.cart.number, attempt.number, activation.notice, subject, thing.status))
 
     def _bin(self) -> None:
         """Count the response times seen so far, and forget them."""
         for key, seen in self.elapsed.items():
-            ms = np.array(seen) * 1e3
+            ms = np.round(np.array(seen) * 1e3, 3)  # so that 2 s are 2 s, whatever the last bit of a sum
             counts = np.array([len(ms), *(int((ms > limit).sum()) for limit in LIMITS_MS)], dtype=np.int64)
             self.over[key] = self.over[key] + counts if key in self.over else counts
         self.elapsed.clear()

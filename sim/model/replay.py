@@ -184,7 +184,8 @@ class _Replay:
                 (self.node.mod3_cancel_v2 if step.name == "mod3CancelV2" else self.node.pa_send_rt)()
             case SetStep():
                 changes = _changes(step)
-                self._act(index, NODE, "set " + ", ".join(f"{name} = {json.dumps(value)}" for name, value in changes.items()))
+                said = ", ".join(f"{name} = {json.dumps(value)}" for name, value in changes.items())
+                self._act(index, NODE, f"set {said}")
                 self.ledger.settings = replace(self.ledger.settings, **changes)
             case ForceStep():
                 self._force(index, step)
@@ -272,7 +273,7 @@ class _Replay:
     def _tokens(self, labels: tuple[str, ...]) -> tuple[Hashable, ...]:
         return tuple(self.names.tokens.get(label, label) for label in labels)
 
-    def _watch(self, thing: Thing, now: float) -> None:
+    def _watch(self, thing: Thing, _payment: Payment, now: float) -> None:
         self.histories.setdefault(thing, []).append(str(thing.status))
         cause = self._answered(thing)
         if cause is not None:

@@ -55,7 +55,7 @@ def replicate(
         world.carts.finish_all()
         stations = world.stations.table(world.names["station"], world.clock.now)
         records = world.recorder.records(replication, world.clock.now, world.names, stations, world.clock.events)
-        records_hold(records.tables["payments"])
+        records_hold(records.tables["payments"], world.checkout.settings.receipt_max_retries)
     except (BrokenInvariantError, ProtocolError) as error:
         raise RunError(f"{error}; seed {scenario.run.seed}, replication {replication}") from error
     except BaseException:

@@ -82,7 +82,8 @@ class _Remembered:
     expires: float
 
 
-Watch = Callable[[Position | Payment | Recipient, float], None]
+Watch = Callable[[Position | Payment | Recipient, Payment, float], None]
+"""Hears what changed its status, the payment on whose account, and when."""
 _OK = Reply(Outcome.OK)
 _CLOSED = Reply(Outcome.OK, http=200)
 _EC_FAULTS = {
@@ -104,7 +105,7 @@ def _ko(fault: Fault, description: str | None = None) -> Reply:
 class Ledger:
     """The Node's memory of every notice, token, closed cart and receipt still of interest.
 
-    `watch`, when given, is called after each change of status with the thing that changed and the time.
+    `watch`, when given, is called after each change of status.
     """
 
     def __init__(self, settings: ProtocolSettings, watch: Watch | None = None) -> None:
@@ -120,6 +121,8 @@ class Ledger:
         """Receipts to send again."""
         self.forced: set[Position | Payment] = set()
         """What had its status overwritten from outside, and the notices of such payments: free of the tables."""
+        self.moves = 0
+        """Changes of status so far."""
         self._remembered: dict[Hashable, _Remembered] = {}
         self._last_token = 0
 
@@ -154,7 +157,7 @@ class Ledger:
         self._last_token += 1
         payment = Payment(self._last_token, position, request, now + self._validity_s(request))
         self._move_payment(payment, _P.PAYING, now)
-        self._move_position(position, _N.PAYING, now)
+        self._move_position(payment, _N.PAYING, now)
         position.payment = payment
         self.payments[payment.token] = self.open[payment.token] = payment
         return self._remember(request, Reply(Outcome.OK, token=payment.token), now)
@@ -296,7 +299,7 @@ class Ledger:
         position = payment.position
         self._forget_key(payment.request)
         self._move_payment(payment, _P.PAID, now)
-        self._move_position(position, _N.PAID, now)
+        self._move_position(payment, _N.PAID, now)
         position.payment = None
         self._move_payment(payment, _P.NOTICE_GENERATED, now)
         own = payment.request.ec
@@ -327,7 +330,7 @@ class Ledger:
         self._move_recipient(recipient, _R.NOTIFIED, now)
         payment = recipient.payment
         if recipient.own:
-            self._move_position(payment.position, _N.NOTIFIED, now)
+            self._move_position(payment, _N.NOTIFIED, now)
         if all(r.status is _R.NOTIFIED for r in payment.recipients):
             self._move_payment(payment, _P.NOTIFIED, now)
 
@@ -390,7 +393,7 @@ class Ledger:
             self._forget_key(payment.request)
             self.open.pop(payment.token, None)
             self._move_payment(payment, _P.CANCELLED, now)
-            self._move_position(payment.position, _N.INSERTED, now)
+            self._move_position(payment, _N.INSERTED, now)
             payment.position.payment = None
 
     # --- idempotency --------------------------------------------------------------------------------------------
@@ -445,19 +448,23 @@ class Ledger:
         if status not in PAYMENT_TRANSITIONS.get(payment.status, ()) and payment not in self.forced:
             raise ProtocolError(f"payment {payment.token}", payment.status, status)
         payment.status = status
+        self.moves += 1
         if self.watch is not None:
-            self.watch(payment, now)
+            self.watch(payment, payment, now)
 
-    def _move_position(self, position: Position, status: PositionStatus, now: float) -> None:
+    def _move_position(self, payment: Payment, status: PositionStatus, now: float) -> None:
+        position = payment.position
         if status not in POSITION_TRANSITIONS.get(position.status, ()) and position not in self.forced:
             raise ProtocolError(f"notice {position.notice}", position.status, status)
         position.status = status
+        self.moves += 1
         if self.watch is not None:
-            self.watch(position, now)
+            self.watch(position, payment, now)
 
     def _move_recipient(self, recipient: Recipient, status: RecipientStatus, now: float) -> None:
         if status not in RECIPIENT_TRANSITIONS[recipient.status]:
             raise ProtocolError(f"receipt to {recipient.ec}", recipient.status, status)
         recipient.status = status
+        self.moves += 1
         if self.watch is not None:
-            self.watch(recipient, now)
+            self.watch(recipient, recipient.payment, now)

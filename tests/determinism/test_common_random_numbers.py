@@ -217,7 +217,6 @@ def test_an_incident_on_the_calendar_draws_nothing(before):
     assert touched(by_cart(before), by_cart(alone))
 
 
-@pytest.mark.xfail(strict=True, reason="incidents drawn at random are addressed by their place in the list")
 def test_an_incident_put_before_another_does_not_move_it():
     """The windows of an incident at random are its own, wherever it stands in the list."""
     random = {**OUTAGE, "target": "psps.other", "mtbf": "60 s", "mttr": "10 s"}

@@ -228,6 +228,32 @@ def test_a_notification_without_a_connection_is_as_unreachable():
     assert [p.reversal_cause for p in payments] == ["none"] + ["psp_unreachable"] * 4
 
 
+@pytest.mark.parametrize(("shared", "hurt"), [("true", True), ("false", False)])
+def test_one_slow_psp_hurts_the_others_only_where_they_share_a_pool(shared, hurt):
+    """Ten carts a second for 5 s, half of them of a PSP that needs 6 s, and 10 connections in all, or for each.
+
+    The fast PSP holds 10 x 0.5 x 0.66 = 3.3 connections on average, the slow one would need 30.
+    """
+    psps = [{**PSP, "share": 0.5}, {**PSP, "name": "slow", "share": 0.5, "pspNotifyPaymentV2": {"time": "6 s"}}]
+    pool = ("node.psp_pool.size=10", f"node.psp_pool.shared={shared}")
+    records = run("run.window=5 s", "arrivals.rate=10/s", *pool, psps=psps)
+    fast = [p.answered_s - p.closed_s for p in rows(records, "payments", psp="psp")]
+    if hurt:
+        assert max(fast) > 5
+    else:
+        assert fast == near(*[0.76] * len(fast))
+
+
+def test_a_notification_that_waits_too_long_for_a_connection_is_as_unreachable():
+    """One connection, 1 s of patience, 0.66 s a call: carts 0 and 1 are notified, 2 to 4 give up after a second.
+
+    They would leave at 60.82 + 0.1 n and wait until 61.48, 62.14: cart 2, since 61.02, gives up at 62.02.
+    """
+    payments = rows(run(*CROWD, NODO, "node.psp_pool={size: 1, wait_limit: 1 s}"), "payments")
+    assert [p.notify_answer for p in payments] == ["ok", "ok", "unreachable", "unreachable", "unreachable"]
+    assert payments[2].answered_s == pytest.approx(62.02, abs=1e-6)
+
+
 def test_a_receipt_without_a_connection_is_pending(tmp_path):
     """Carts of 2 at 50 and 50.6 s, two connections, no place to wait: questions do not meet, receipts do.
 

@@ -110,7 +110,6 @@ def test_a_psp_whose_outcome_meets_an_outage_of_the_node_is_answered_after_it():
     assert (payment.outcome_s, payment.paid_s) == near(112.53, 114)
 
 
-@pytest.mark.xfail(strict=True, reason="an outage of the Node does not stop its jobs")
 def test_a_node_that_is_down_cancels_nothing():
     """Down from 112 to 700: the outcome is there at 112.53 and waits; the token's 10 min are over at 650.65.
 

@@ -246,7 +246,6 @@ def test_the_outcome_policy_can_be_set():
 SENT_AGAIN = "an outcome sent again while the first one waits is taken for a refused one that changed the state"
 
 
-@pytest.mark.xfail(strict=True, reason=SENT_AGAIN)
 def test_an_outcome_that_waits_for_its_notification_is_sent_again_by_its_policy():
     """R16: the reply of the notification is lost, so outcomes wait from 62.53 until the Node gives up at 67.77.
 
@@ -268,7 +267,6 @@ def test_a_malformed_answer_may_hide_work_that_was_done(done, place):
     assert (payment.notify_answer, since(payment, "answered_s"), payment.place) == ("malformed", near(61.43), place)
 
 
-@pytest.mark.xfail(strict=True, reason=SENT_AGAIN)
 def test_an_outcome_that_waits_for_the_node_is_sent_again_by_its_policy():
     """The Node is down from 112 to 122 s of the run: outcomes are sent at 112.50, 115.50 and 122.50.
 

@@ -58,7 +58,6 @@ def test_a_call_that_waits_for_a_worker_of_the_node_starts_when_it_is_taken(tmp_
     assert [call.started_s for call in calls] == near(50.01, 50.51)
 
 
-@pytest.mark.xfail(strict=True, reason="notified_s is when the notification asked for a connection")
 def test_a_notification_leaves_when_it_has_its_connection(tmp_path):
     """One connection: notifications would leave at 110.77 and 110.87 s; the first holds it until 111.43 s."""
     records = run("node.psp_pool.size=1", arrivals=trace(tmp_path, 50, 50.1), folder=tmp_path)
@@ -111,7 +110,6 @@ def test_the_history_of_a_payment_shows_how_its_notification_ended(ends, preset,
     assert history(records, "payment") == ["PAYING", "PAYMENT_RESERVED", "PAYMENT_SENT", *tail]
 
 
-@pytest.mark.xfail(strict=True, reason="a position's first and last status are not written down")
 def test_the_history_of_a_position_is_that_of_the_real_node():
     """Node's public tests: PAYING, PAID, NOTIFIED; and PAYING, INSERTED for one that can be paid again."""
     assert history(run(), "position") == ["PAYING", "PAID", "NOTIFIED"]

@@ -105,7 +105,7 @@ def test_r5_one_notification_covers_the_whole_cart(ledger):
 def test_r6_a_valid_ko_cancels_the_cart_at_once(ledger):
     """PAYMENT_REFUSED, then CANCELLED; the driver is told to reverse."""
     seen = []
-    ledger.watch = lambda thing, now: seen.append(str(thing.status))
+    ledger.watch = lambda thing, payment, now: seen.append(str(thing.status))
     token = activated(ledger)
     _, closing = ledger.close(Close((token,), OK, 0, "psp"), 0.0)
     assert ledger.psp_answered(closing, Answer.KO, 1.0) is True
