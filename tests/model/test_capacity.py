@@ -245,13 +245,13 @@ def test_one_slow_psp_hurts_the_others_only_where_they_share_a_pool(shared, hurt
 
 
 def test_a_notification_that_waits_too_long_for_a_connection_is_as_unreachable():
-    """One connection, 1 s of patience, 0.66 s a call: carts 0 and 1 are notified, 2 to 4 give up after a second.
+    """One connection, 1 s of patience, 0.66 s a call: it comes free at 61.48 and 62.14.
 
-    They would leave at 60.82 + 0.1 n and wait until 61.48, 62.14: cart 2, since 61.02, gives up at 62.02.
+    Carts 2 and 3 wait from 61.02 and 61.12 and give up before that, at 62.02 and 62.12; cart 4, since 61.22, does not.
     """
     payments = rows(run(*CROWD, NODO, "node.psp_pool={size: 1, wait_limit: 1 s}"), "payments")
-    assert [p.notify_answer for p in payments] == ["ok", "ok", "unreachable", "unreachable", "unreachable"]
-    assert payments[2].answered_s == pytest.approx(62.02, abs=1e-6)
+    assert [p.notify_answer for p in payments] == ["ok", "ok", "unreachable", "unreachable", "ok"]
+    assert [payments[n].answered_s for n in (2, 3)] == near(62.02, 62.12)
 
 
 def test_a_receipt_without_a_connection_is_pending(tmp_path):
