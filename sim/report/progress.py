@@ -20,7 +20,7 @@ def watching(console: Console, *, quiet: bool) -> Iterator[Watch | None]:
     """Give something that shows how far a run is, as long as the context lasts."""
     if quiet:
         yield None
-    elif console.is_terminal:
+    elif console.is_terminal and not console.is_dumb_terminal:
         with _bar(console) as watch:
             yield watch
     else:
@@ -34,11 +34,16 @@ class _Pace:
         self.started_s = time.perf_counter()
         self.first: tuple[float, Far] | None = None
 
+    def heard(self, far: Far) -> None:
+        """Note the first report."""
+        if self.first is None:
+            self.first = time.perf_counter(), far
+
     def said(self, far: Far) -> tuple[str, str, str]:
         """Return what is simulated, how many payments at what speed, and how long the rest will take."""
+        self.heard(far)
+        assert self.first is not None
         now_s = time.perf_counter()
-        if self.first is None:
-            self.first = now_s, far
         since_s, from_s, from_payments = self.first[0], self.first[1].simulated_s, self.first[1].payments
         if now_s - since_s < LONG_ENOUGH_S:
             since_s, from_s, from_payments = self.started_s, 0.0, 0
@@ -88,6 +93,7 @@ def _lines(console: Console) -> Watch:
     told_s = [time.perf_counter()]
 
     def watch(far: Far) -> None:
+        pace.heard(far)
         now_s = time.perf_counter()
         if now_s - told_s[0] >= LINES_EVERY_S or far.replications == far.of:
             told_s[0] = now_s

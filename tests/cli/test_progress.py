@@ -1,0 +1,114 @@
+"""Progress: a bar on a terminal, a few lines elsewhere, nothing when nobody wants it."""
+
+import io
+import re
+
+import pytest
+
+import sim.report.progress
+from sim.experiment.run import Progress
+from sim.report.progress import watching
+from sim.report.terminal import Voice
+
+
+class Clock:
+    """A clock that tests turn on."""
+
+    def __init__(self):
+        self.now_s = 100.0
+
+    def perf_counter(self):
+        """Return the time."""
+        return self.now_s
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Replace the clock by which progress is measured."""
+    clock = Clock()
+    monkeypatch.setattr(sim.report.progress, "time", clock)
+    return clock
+
+
+def voice(terminal):
+    """Return a console that writes to memory, and the memory."""
+    console, memory = Voice(), io.StringIO()
+    console.file = memory
+    console._force_terminal = console.is_interactive = terminal
+    console.width = 120
+    return console, memory
+
+
+@pytest.fixture(autouse=True)
+def _terminal(monkeypatch):
+    """Let the terminal, where there is one, be one that can move its cursor."""
+    monkeypatch.setenv("TERM", "xterm")
+
+
+def far(hours, payments, done):
+    """Return how far a run of 4 hours in 8 replications is."""
+    return Progress(3600.0 * hours, 4 * 3600.0, payments, done, 8)
+
+
+def test_plain_lines_say_how_far_how_fast_and_how_long(clock):
+    """A line every five seconds at most.
+
+    From the first report, 2 s after the start, an hour with 1800 payments takes 9 s. So there are 200 payments a
+    second; after 3 s, 33 s are left of 36, and after 8 s, 28 s.
+    """
+    console, memory = voice(terminal=False)
+    with watching(console, quiet=False) as watch:
+        clock.now_s += 2
+        watch(far(0, 0, 0))
+        for _ in range(9):
+            clock.now_s += 1
+            watch(far(clock.now_s / 9 - 102 / 9, 200 * int(clock.now_s - 102), int(clock.now_s - 102) // 4))
+    assert memory.getvalue().splitlines() == [
+        "0/8 replications, 0.33 of 4.00 h simulated, 600 payments, 200/s, 0:33 left",
+        "2/8 replications, 0.89 of 4.00 h simulated, 1,600 payments, 200/s, 0:28 left",
+    ]
+
+
+def test_the_last_replication_always_gets_its_line(clock):
+    """However soon it is done."""
+    console, memory = voice(terminal=False)
+    with watching(console, quiet=False) as watch:
+        clock.now_s += 0.5
+        watch(far(4, 7200, 8))
+    assert memory.getvalue() == "8/8 replications, 4.00 of 4.00 h simulated, 7,200 payments, 14,400/s, 0:00 left\n"
+
+
+def test_hours_are_said_as_hours(clock):
+    """A tenth of the work in 1000 s leaves two hours and a half."""
+    console, memory = voice(terminal=False)
+    with watching(console, quiet=False) as watch:
+        clock.now_s += 1000
+        watch(far(0.4, 100, 0))
+    assert memory.getvalue().rstrip().endswith("2:30:00 left")
+
+
+def test_a_terminal_gets_a_bar_that_goes_away():
+    """It shows replications, simulated time, payments and their rate; at the end the line is free again."""
+    console, memory = voice(terminal=True)
+    with watching(console, quiet=False) as watch:
+        watch(far(1, 1800, 2))
+    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", memory.getvalue())
+    assert re.search(r"2/8  1\.00 of 4\.00 h simulated  1,800 payments, [\d,]+/s", shown)
+    assert memory.getvalue().endswith("\x1b[2K")
+
+
+def test_a_terminal_that_cannot_move_its_cursor_gets_lines(monkeypatch):
+    """As a log viewer or an editor's shell."""
+    monkeypatch.setenv("TERM", "dumb")
+    console, memory = voice(terminal=True)
+    with watching(console, quiet=False) as watch:
+        watch(far(4, 7200, 8))
+    assert memory.getvalue().startswith("8/8 replications, 4.00 of 4.00 h simulated, 7,200 payments")
+
+
+def test_quiet_is_quiet():
+    """Nobody is told, so nothing has to be reported."""
+    console, memory = voice(terminal=True)
+    with watching(console, quiet=True) as watch:
+        assert watch is None
+    assert memory.getvalue() == ""

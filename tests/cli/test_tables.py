@@ -1,0 +1,149 @@
+"""The tables of a run: what is in them, and that they can be read at 80 columns and at 120."""
+
+from math import nan
+
+import pytest
+from rich.text import Text
+
+from sim.analysis.indicators import OFFICIAL
+from sim.analysis.intervals import Estimate
+from sim.experiment.run import run
+from sim.report.tables import _indicators, conclusion, of_summary
+from sim.report.terminal import Voice, plain
+from sim.scenario.load import from_dict
+
+SCENARIO = {
+    "name": "tables",
+    "run": {"warm_up": "0 s", "window": "30 s", "replications": 3},
+    "arrivals": {"rate": "5/s"},
+    "citizen": {"abandon": 0.2},
+    "ecs": [{"name": "municipalities", "share": 0.5}, {"name": "ec", "share": 0.5}],
+    "psps": [
+        {"name": "psp-of-the-north", "share": 0.5, "pspNotifyPaymentV2": {"ends": {"ko": 0.2, "lost_reply": 0.1}}},
+        {"name": "psp", "share": 0.5, "outcome_delay": "3 s"},
+    ],
+    "slos": ["token_expiry_rate < 90%", "tnspo_official{psp=psp-of-the-north} >= 98%", "p(95, user_wait) < 6 s"],
+}
+
+
+@pytest.fixture(scope="module")
+def summary():
+    """Return the figures of a run in which tokens expire, money goes back, and an SLO fails."""
+    return run(from_dict(SCENARIO)).summary
+
+
+def lines(what, width):
+    """Return what is shown on a console of a width."""
+    console = Voice()
+    console.width = width
+    with console.capture() as capture:
+        console.print(what)
+    return [line.rstrip() for line in capture.get().splitlines()]
+
+
+def words(shown):
+    """Return all words of some lines."""
+    return {word for line in shown for word in line.split()}
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_tables_fit_the_terminal_and_break_no_number_or_name(summary, width):
+    """No line is wider, and every word of the widest layout stands whole in the narrower one."""
+    shown = lines(of_summary(summary), width)
+    assert max(map(len, shown)) <= width
+    assert words(shown) >= words(lines(of_summary(summary), 400))
+
+
+def test_every_headline_figure_has_its_interval(summary):
+    """The line of token expiry has mean, low and high as the summary has them, in percent."""
+    (line,) = [line for line in lines(of_summary(summary), 120) if line.startswith("tokens that expire")]
+    figure = summary.metrics["token_expiry_rate"]
+    assert [float(word.rstrip("%")) for word in line.split() if "%" in word] == pytest.approx(
+        [100 * value for value in (figure.mean, figure.low, figure.high)], abs=0.06
+    )
+
+
+def test_causes_add_up_to_the_headline(summary):
+    """Tokens by cause add up to the tokens expired, and euros by cause to the euros reversed."""
+    causes = summary.by["cause"].values()
+    for name in ("token_expiry_count", "reversal_eur"):
+        total = sum(each[name].mean for each in causes if name in each)
+        assert total == pytest.approx(summary.metrics[name].mean)
+    shown = lines(of_summary(summary), 120)
+    for cause in summary.by["cause"]:
+        if "token_expiry_count" in summary.by["cause"][cause] or "reversal_count" in summary.by["cause"][cause]:
+            assert any(line.startswith(cause) for line in shown)
+
+
+def test_the_conclusion_counts_the_verdicts(summary):
+    """One SLO passes by far, one fails by far: that is the verdict on all."""
+    said = str(conclusion(summary))
+    assert said.startswith("verdict: ")
+    assert "(3 objectives: " in said
+
+
+def official(title, *means, spread=0.0):
+    """Return an indicator of subjects s0, s1 ... with these estimates, the interval so much to either side."""
+    (found,) = [each for each in OFFICIAL if each.title == title]
+    return [
+        found.of(f"s{number}", Estimate(mean, mean - spread, mean + spread, 5)) for number, mean in enumerate(means)
+    ]
+
+
+def indicator_lines(*indicators):
+    """Return the table of indicators below its headings, with the cells of each line."""
+    shown = lines(_indicators(indicators, "95% interval"), 80)
+    cells = [[cell.strip() for cell in line.split("  ") if cell.strip()] for line in shown]
+    return [row for row in cells if row][2:]
+
+
+def test_indicators_that_pass_share_a_line_with_the_worst_of_them():
+    """TNSPO wants at least 98%: the worst is the lowest. LSPO allows at most 2%: the worst is the highest."""
+    assert indicator_lines(*official("TNSPO", 0.995, 0.981, 0.99), *official("LSPO", 0.001, 0.019)) == [
+        ["TNSPO: 98% within 2 s"],
+        ["3, the worst s1", "98.100%", "98.100% to 98.100%", "pass"],
+        ["LSPO: at most 2%"],
+        ["2, the worst s1", "1.900%", "1.900% to 1.900%", "pass"],
+    ]
+
+
+def test_indicators_that_fail_come_one_by_one_the_worst_first():
+    """Then the undecided, then one that passes under its own name."""
+    found = [*official("TNSPO", 0.97, 0.90, 0.999), *official("TNSPO", 0.98, spread=0.01)]
+    assert indicator_lines(*found) == [
+        ["TNSPO: 98% within 2 s"],
+        ["s1", "90.0%", "90.0% to 90.0%", "FAIL"],
+        ["s0", "97.000%", "97.000% to 97.000%", "FAIL"],
+        ["s0", "98.000%", "97.000% to 99.000%", "undecided"],
+        ["s2", "99.900%", "99.900% to 99.900%", "pass"],
+    ]
+
+
+def test_hundreds_of_subjects_do_not_make_hundreds_of_lines():
+    """400 PSPs of which 100 fail and 100 are undecided: the worst six and three, and how many more."""
+    found = [
+        *official("TNSPO", *[0.9] * 100),
+        *official("TNSPO", *[0.98] * 100, spread=0.01),
+        *official("TNSPO", *[0.99] * 200),
+    ]
+    rows = indicator_lines(*found)
+    assert len(rows) == 1 + 6 + 1 + 3 + 1 + 1
+    assert [row for row in rows if row[0].startswith("and")] == [
+        ["and 94 more", "FAIL"],
+        ["and 97 more", "undecided"],
+    ]
+    assert rows[-1][0] == "200, the worst s0"
+
+
+def test_an_indicator_without_an_interval_is_undecided_and_shown_as_such():
+    """One replication: a dash where the interval would be."""
+    (subject,) = official("TGP", 0.99)
+    found = OFFICIAL[[each.title for each in OFFICIAL].index("TGP")].of("s0", Estimate(0.99, nan, nan, 1))
+    assert subject.subject == found.subject
+    assert indicator_lines(found)[1] == ["s0", "99.000%", "-", "undecided"]
+
+
+def test_texts_are_shown_as_they_are():
+    """Brackets are no markup, colons no pictures, and what would order the terminal about is replaced."""
+    assert lines("[red]x[/red] :smile: 100%", 80) == ["[red]x[/red] :smile: 100%"]
+    assert plain("a\x1b[31mb\nc") == Text("a\ufffd[31mb\ufffdc")
