@@ -20,10 +20,7 @@ Run = Callable[[Any], T]
 
 
 class _Waiting(Node):
-    """A Node that enters every answer when it comes."""
-
-    def __init__(self, *args: Any, ahead: bool) -> None:
-        super().__init__(*args, ahead=False)
+    """A Node that enters every answer of an EC when it comes."""
 
     def activate(self, request: Activate, work_s: float = 0.0, patience_until: float = 0.0) -> Activating:
         """Reply as the Node does, with no patience for what comes later."""
@@ -44,7 +41,10 @@ class _InOrder(Station):
 
 
 def entering_ahead(run: Run[T]) -> Run[T]:
-    """Leave out the calls and answers that are entered ahead of their time (docs/decisions/0006)."""
+    """Have calls to ECs, and their answers, come at their time (docs/decisions/0006).
+
+    Results of notifications are entered ahead even so: the flow that waits for one would send its outcome too late.
+    """
 
     def waiting(loaded: Any) -> T:
         with patch.object(assemble, "Node", _Waiting), patch.object(assemble, "Station", _InOrder):

@@ -24,6 +24,7 @@ def refuse_unsupported(scenario: Scenario) -> None:
         ),
         "fewer lanes than notices": scenario.checkout.parallel_activations < max(scenario.cart.notices),
         "pools": node.ec_pool.size is not None or node.psp_pool.size is not None,
+        "money left to a manual check": scenario.checkout.when_close_unanswered == "manual_check",
         "queue limits or schedules": any(s.queue_limit is not None or s.schedule for s in servers)
         or node.processing.queue_limit is not None,
         "outcomes KO or stray, booking late": any(

@@ -1,0 +1,145 @@
+"""The benchmark's own machinery. Nothing here asserts how fast anything is: machines of tests are shared."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from benchmarks import bench, measure, tricks, without
+from sim.model.run import replicate
+
+
+def printed(*arguments):
+    """Run the benchmark as `make bench` does, in its smallest form."""
+    command = [sys.executable, "-m", "benchmarks.bench", "--quick", *arguments]
+    return subprocess.run(  # noqa: S603
+        command, cwd=measure.SCENARIO.parents[1], capture_output=True, text=True, check=True, timeout=300
+    ).stdout
+
+
+def test_the_quick_benchmark_prints_every_figure_of_both_models_and_the_ratio():
+    """One pair, so that a figure is one number and the ratio is the quotient of two of them."""
+    found = json.loads(printed("--json"))
+    assert found["pairs"] == 1
+    assert set(found["figures"]) == set(bench.FIGURES)
+    for figure in found["figures"].values():
+        ours, theirs, ratio = (figure[key]["median"] for key in ("simulator", "idiomatic", "ratio"))
+        assert ours > 0
+        assert ratio == pytest.approx(ours / theirs)
+
+
+def test_the_table_names_models_ratio_and_goals():
+    """What a reader of the terminal looks for, and the goals of the design: 10 times, 400 bytes."""
+    table = bench.comparison_table(bench.compared([(measured(), measured(cpu_s=20.0))]), 1, 1000)
+    assert [column.header for column in table.columns] == ["", "simulator", "idiomatic SimPy", "ratio", "goal"]
+    cells = dict(zip(*(list(table.columns[k].cells) for k in (0, 3)), strict=True))
+    assert cells["payments per CPU second"] == "10"
+    assert list(table.columns[4].cells) == ["ratio >= 10", "", "", "simulator <= 400", ""]
+
+
+def measured(**changes):
+    """Return a measurement in round numbers: 1000 payments in 2 s, 4 events and 300 bytes each."""
+    plain = {
+        "model": "simulator", "payments": 1000, "events": 4000, "cpu_s": 2.0, "wall_s": 4.0,
+        "base_bytes": 1_000_000, "peak_bytes": 1_300_000,
+    }  # fmt: skip
+    return measure.Measured(**{**plain, **changes})
+
+
+def test_figures_are_per_payment():
+    """1000 payments: 500 per CPU second, 250 per second, 4 events each, 300 bytes beyond 1 MB."""
+    found = measured()
+    assert [getattr(found, name) for name in bench.FIGURES] == [500.0, 250.0, 4.0, 300.0, 1.0]
+
+
+def test_figures_of_several_pairs_are_medians_with_least_and_greatest():
+    """CPU seconds 1, 2, 8 against 8, 8, 8 for 1000 payments: ratios 8, 4, 1, whose median is 4."""
+    found = bench.compared([(measured(cpu_s=cpu), measured(cpu_s=8.0)) for cpu in (1.0, 2.0, 8.0)])["per_cpu_s"]
+    assert found["ratio"] == bench.Spread(4.0, 1.0, 8.0)
+    assert found["simulator"] == bench.Spread(500.0, 125.0, 1000.0)
+    assert found["idiomatic"] == bench.Spread(125.0, 125.0, 125.0)
+
+
+def test_pairs_alternate_so_that_drift_hits_both(monkeypatch):
+    """Of four pairs, each model comes first in two."""
+    ran = []
+
+    def noted(model, payments):
+        ran.append(model)
+        return measured(model=model, payments=payments)
+
+    monkeypatch.setattr(measure, "apart", noted)
+    found = measure.pairs("a", "b", 4, 1000)
+    assert ran == ["a", "b", "b", "a", "a", "b", "b", "a"]
+    assert [(one.model, other.model) for one, other in found] == [("a", "b")] * 4
+
+
+def test_scales_are_measured_up_and_down(monkeypatch):
+    """Each size but the greatest twice, around it; 2 and 4 us a payment are 100% more; 900 kB more for 900 are 1000."""
+    ran = []
+
+    def noted(_model, payments):
+        ran.append(payments)
+        each_s = 2e-6 if payments < 1000 else 4e-6
+        return measured(payments=payments, cpu_s=payments * each_s, peak_bytes=2_000_000 + payments * 1000)
+
+    monkeypatch.setattr(bench, "apart", noted)
+    found = bench.scaled((10, 100, 1000))
+    assert ran == [10, 100, 1000, 100, 10]
+    assert [each["cpu_us_per_payment"] for each in found["sizes"]] == pytest.approx([2.0, 2.0, 4.0])
+    assert [each["against_first"] for each in found["sizes"]] == pytest.approx([1.0, 1.0, 2.0])
+    assert found["sizes"][-1]["bytes_per_payment"] == pytest.approx((2_000_000 + 1_000_000 - 1_000_000) / 1000)
+    assert found["slope_bytes_per_payment"] == pytest.approx(1000)
+
+
+def test_a_process_of_its_own_measures_about_what_was_asked():
+    """A Poisson number of carts with 1.35 notices on average: 500 payments within 5 standard deviations.
+
+    The variance of a compound Poisson sum is the number of carts, 370, times the mean square of their size, 2.61.
+    """
+    found = measure.apart(measure.SIMULATOR, 500)
+    assert abs(found.payments - 500) < 5 * (370 * 2.61) ** 0.5
+    assert found.peak_bytes >= found.base_bytes > 10_000_000
+    assert found.events > found.payments
+
+
+@pytest.mark.parametrize("option", [("--pairs", "0"), ("--payments", "0")])
+def test_nothing_to_measure_is_a_usage_error(option, capsys):
+    """Exit code 2, and a message instead of a division by zero."""
+    with pytest.raises(SystemExit) as stopped:
+        bench.main(option)
+    assert stopped.value.code == 2
+    assert "at least one pair" in capsys.readouterr().err
+
+
+# --- tricks -----------------------------------------------------------------------------------------------------------
+
+
+def test_answers_entered_ahead_change_no_record():
+    """The same payments, carts and counts come out, byte for byte, and more than two events a payment are saved.
+
+    Two groups of ECs have unlimited workers: 70% of payments spare the arrival of two calls, and all spare two answers.
+    """
+    loaded = measure.world(2000)
+    ours, waiting = replicate(loaded, 0), without.entering_ahead(lambda world: replicate(world, 0))(loaded)
+    for table in ("payments", "carts", "primitives"):
+        for name, values in ours.tables[table].items():
+            assert np.array_equal(values, waiting.tables[table][name], equal_nan=values.dtype.kind == "f"), name
+    assert waiting.events > ours.events + 2 * len(ours.tables["payments"]["cart"])
+
+
+def test_every_trick_is_measured(monkeypatch):
+    """The small tasks run to their end; a packed record takes less memory than a dict, by the size of its objects.
+
+    A row of `payments` has 29 columns of at most 8 bytes; a dict of 29 keys alone has more than 29 x 24 bytes.
+    """
+    monkeypatch.setattr(tricks, "RUNS", 1)
+    monkeypatch.setattr(tricks, "CALLS", 2000)
+    found = {each.task: each for each in tricks.gains(0, 0)}
+    assert len(found) == 6
+    assert all(each.with_it > 0 and each.without_it > 0 for each in found.values())
+    record = found["a payment's record, kept"]
+    assert record.with_it < 29 * 8
+    assert record.without_it > 29 * 24
