@@ -137,7 +137,8 @@ def _indicators(indicators: Sequence[Indicator], interval: str) -> Table:
         passing = [each for each in subjects if each.verdict is Verdict.PASS]
         if passing:
             worst = passing[0]
-            name = worst.subject if len(passing) == 1 else f"{len(passing)}, the worst {worst.subject}"
+            which = f"all {len(passing)}" if len(passing) == len(subjects) else f"{len(passing)} others"
+            name = worst.subject if len(passing) == 1 else f"{which}, the worst {worst.subject}"
             found.add_row(f"  {name}", *shown_estimate(worst.estimate, "share"), _sign(worst.verdict))
     return found
 

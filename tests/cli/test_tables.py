@@ -101,9 +101,9 @@ def test_indicators_that_pass_share_a_line_with_the_worst_of_them():
     """TNSPO wants at least 98%: the worst is the lowest. LSPO allows at most 2%: the worst is the highest."""
     assert indicator_lines(*official("TNSPO", 0.995, 0.981, 0.99), *official("LSPO", 0.001, 0.019)) == [
         ["TNSPO: 98% within 2 s"],
-        ["3, the worst s1", "98.100%", "98.100% to 98.100%", "pass"],
+        ["all 3, the worst s1", "98.100%", "98.100% to 98.100%", "pass"],
         ["LSPO: at most 2%"],
-        ["2, the worst s1", "1.900%", "1.900% to 1.900%", "pass"],
+        ["all 2, the worst s1", "1.900%", "1.900% to 1.900%", "pass"],
     ]
 
 
@@ -132,7 +132,7 @@ def test_hundreds_of_subjects_do_not_make_hundreds_of_lines():
         ["and 94 more", "FAIL"],
         ["and 97 more", "undecided"],
     ]
-    assert rows[-1][0] == "200, the worst s0"
+    assert rows[-1][0] == "200 others, the worst s0"
 
 
 def test_an_indicator_without_an_interval_is_undecided_and_shown_as_such():
