@@ -9,7 +9,7 @@ from typing import Any
 
 from sim.kernel.clock import Steps
 from sim.model.plan import CartDraws, NoticeDraws
-from sim.protocol.ledger import Closing, Payment
+from sim.protocol.entities import Closing, Payment
 from sim.protocol.messages import Activate, Close, Outcome, SendOutcome
 
 

@@ -19,7 +19,7 @@ from sim.model.psp import Psps
 from sim.model.recorder import Recorder
 from sim.model.reversal import Reversals
 from sim.model.sender import Sender, Sent
-from sim.protocol.ledger import Closing
+from sim.protocol.entities import Closing
 from sim.protocol.messages import Activate, Answer, Close, Outcome, Reply
 from sim.protocol.settings import ProtocolSettings
 from sim.protocol.statuses import PaymentStatus

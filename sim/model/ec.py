@@ -10,7 +10,7 @@ from typing import Any
 from sim.model.callee import Callee, Caller
 from sim.model.node import Answered
 from sim.model.plan import Plan
-from sim.protocol.ledger import Recipient
+from sim.protocol.entities import Recipient
 from sim.protocol.messages import Activate, Answer
 from sim.protocol.settings import ProtocolSettings
 

@@ -15,7 +15,7 @@ from sim.model.ending import settle
 from sim.model.invariants import cart_over
 from sim.model.node import Node
 from sim.model.recorder import Recorder
-from sim.protocol.ledger import Payment
+from sim.protocol.entities import Payment
 from sim.protocol.messages import Answer
 from sim.protocol.settings import ProtocolSettings
 from sim.protocol.statuses import PaymentStatus

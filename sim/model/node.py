@@ -13,8 +13,9 @@ from typing import Any, NamedTuple, Protocol
 from sim.kernel.clock import Clock, Steps
 from sim.kernel.station import Station
 from sim.model.invariants import BrokenInvariantError
+from sim.protocol.entities import Closing, Payment, Recipient
 from sim.protocol.faults import Fault
-from sim.protocol.ledger import Closing, Ledger, Payment, Recipient
+from sim.protocol.ledger import Ledger
 from sim.protocol.messages import Activate, Answer, Close, Outcome, Reply, SendOutcome
 
 

@@ -15,7 +15,7 @@ from sim.model.cart import Try, beside, try_of
 from sim.model.node import Answered, Node, Replied
 from sim.model.plan import Plan
 from sim.model.sender import Sender, Sent
-from sim.protocol.ledger import Closing, Recipient
+from sim.protocol.entities import Closing, Recipient
 from sim.protocol.messages import Answer, Outcome, SendOutcome
 from sim.protocol.settings import ProtocolSettings
 from sim.scenario.schema import Psp

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from sim.protocol.ledger import Payment, Position, Recipient
+from sim.protocol.entities import Payment, Position, Recipient
 from sim.protocol.messages import Answer, Outcome, Reply
 from sim.protocol.primitives import PRIMITIVES as PRIMITIVES_OF_PROTOCOL
 from sim.records import (

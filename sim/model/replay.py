@@ -27,7 +27,8 @@ from sim.model.cases import (
 )
 from sim.model.node import Answered, Asking, Node
 from sim.model.trace import Call, Thing, Trace
-from sim.protocol.ledger import Closing, Ledger, Payment, Recipient
+from sim.protocol.entities import Closing, Payment, Recipient
+from sim.protocol.ledger import Ledger
 from sim.protocol.messages import Activate, Answer, Close, Outcome, Reply, SendOutcome
 from sim.protocol.settings import OBSERVED, ProtocolSettings
 from sim.protocol.statuses import PaymentStatus, PositionStatus, RecipientStatus

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from math import nan
 from typing import Literal
 
-from sim.protocol.ledger import Payment, Position, Recipient
+from sim.protocol.entities import Payment, Position, Recipient
 from sim.protocol.messages import Answer
 from sim.protocol.statuses import Status
 

@@ -7,11 +7,11 @@ the rules (R1-R16 of `docs/protocol.md`) that it is responsible for.
 """
 
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass, field
-from math import inf
 from typing import Any
 
+from sim.protocol.entities import Closing, Payment, Position, Recipient
 from sim.protocol.faults import Fault
+from sim.protocol.idempotency import Memory
 from sim.protocol.messages import Activate, Answer, Close, Outcome, ProtocolError, Reply, SendOutcome
 from sim.protocol.settings import ProtocolSettings
 from sim.protocol.statuses import (
@@ -26,60 +26,6 @@ from sim.protocol.statuses import (
 )
 
 _P, _N, _R = PaymentStatus, PositionStatus, RecipientStatus
-
-
-@dataclass(slots=True, eq=False)
-class Position:
-    """A notice at the Node; `payment` is its open token, if any (R3)."""
-
-    notice: Hashable
-    status: PositionStatus | None = None
-    payment: "Payment | None" = None
-    activating: bool = False
-
-
-@dataclass(slots=True, eq=False)
-class Payment:
-    """One notice being paid under one token."""
-
-    token: int
-    position: Position
-    request: Activate
-    deadline: float
-    status: PaymentStatus | None = None
-    closing: "Closing | None" = None
-    recipients: "list[Recipient]" = field(default_factory=list)
-
-
-@dataclass(slots=True, eq=False)
-class Closing:
-    """A cart closed OK: its payments share one deadline, one notification and one fate."""
-
-    payments: tuple[Payment, ...]
-    request: Close
-    deadline: float
-    in_flight: bool = True
-    answer: Answer | None = None
-    answered_s: float = inf
-    """When the Node knows the result of the notification, once that is certain."""
-
-
-@dataclass(slots=True, eq=False)
-class Recipient:
-    """One receipt towards one station; `sends` counts from 1."""
-
-    payment: Payment
-    ec: Hashable
-    own: bool
-    status: RecipientStatus | None = None
-    sends: int = 0
-
-
-@dataclass(slots=True)
-class _Remembered:
-    request: Activate | SendOutcome
-    reply: Reply
-    expires: float
 
 
 Watch = Callable[[Position | Payment | Recipient, Payment, float], None]
@@ -123,7 +69,7 @@ class Ledger:
         """What had its status overwritten from outside, and the notices of such payments: free of the tables."""
         self.moves = 0
         """Changes of status so far."""
-        self._remembered: dict[Hashable, _Remembered] = {}
+        self._memory = Memory()
         self._last_token = 0
 
     # --- activation ---------------------------------------------------------------------------------------------
@@ -161,6 +107,18 @@ class Ledger:
         position.payment = payment
         self.payments[payment.token] = self.open[payment.token] = payment
         return self._remember(request, Reply(Outcome.OK, token=payment.token), now)
+
+    def _recall(self, request: Activate | SendOutcome, now: float) -> Reply | None:
+        return self._memory.recall(request, now) if self.settings.idempotency else None
+
+    def _remember(self, request: Activate | SendOutcome, reply: Reply, now: float) -> Reply:
+        """Keep the first answer to a request (R14): for the key's validity, and no longer than a token would live."""
+        if self.settings.idempotency:
+            lasts = self.settings.idempotency_validity_s
+            if isinstance(request, Activate):
+                lasts = min(lasts, self._validity_s(request))
+            self._memory.remember(request, reply, now + lasts)
+        return reply
 
     def _validity_s(self, request: Activate) -> float:
         return self.settings.token_validity_s if request.validity_s is None else request.validity_s
@@ -297,7 +255,7 @@ class Ledger:
 
     def _pay(self, payment: Payment, now: float) -> None:
         position = payment.position
-        self._forget_key(payment.request)
+        self._memory.forget(payment.request)
         self._move_payment(payment, _P.PAID, now)
         self._move_position(payment, _N.PAID, now)
         position.payment = None
@@ -350,7 +308,7 @@ class Ledger:
         What is dropped no longer refers to itself, so that it goes without the help of a garbage collector.
         """
         for request in requests:
-            self._remembered.pop(request.idempotency_key, None)
+            self._memory.forget(request)
             if isinstance(request, Activate):
                 self.positions.pop(request.notice, None)
         for token in tokens:
@@ -390,35 +348,11 @@ class Ledger:
 
     def _cancel(self, payments: "list[Payment] | tuple[Payment, ...]", now: float) -> None:
         for payment in payments:
-            self._forget_key(payment.request)
+            self._memory.forget(payment.request)
             self.open.pop(payment.token, None)
             self._move_payment(payment, _P.CANCELLED, now)
             self._move_position(payment, _N.INSERTED, now)
             payment.position.payment = None
-
-    # --- idempotency --------------------------------------------------------------------------------------------
-
-    def _recall(self, request: Activate | SendOutcome, now: float) -> Reply | None:
-        """Return the first answer to this key, a fault for another request, or nothing (R14)."""
-        key = request.idempotency_key
-        if key is None or not self.settings.idempotency:
-            return None
-        known = self._remembered.get(key)
-        if known is None or known.expires <= now:
-            return None
-        return known.reply if known.request == request else _ko(Fault.PPT_ERRORE_IDEMPOTENZA)
-
-    def _remember(self, request: Activate | SendOutcome, reply: Reply, now: float) -> Reply:
-        key = request.idempotency_key
-        if key is not None and self.settings.idempotency:
-            lasts = self.settings.idempotency_validity_s
-            if isinstance(request, Activate):
-                lasts = min(lasts, self._validity_s(request))
-            self._remembered[key] = _Remembered(request, reply, now + lasts)
-        return reply
-
-    def _forget_key(self, request: Activate) -> None:
-        self._remembered.pop(request.idempotency_key, None)
 
     # --- from outside -------------------------------------------------------------------------------------------
 

@@ -4,7 +4,8 @@ import itertools
 
 import pytest
 
-from sim.protocol.ledger import Ledger, Payment, Position
+from sim.protocol.entities import Payment, Position
+from sim.protocol.ledger import Ledger
 from sim.protocol.messages import Activate, ProtocolError
 from sim.protocol.settings import SANP
 from sim.protocol.statuses import PAYMENT_TRANSITIONS, PaymentStatus
