@@ -176,3 +176,17 @@ def test_results_are_counted_like_every_other_primitive(tmp_path):
     counted = {row.primitive: row.count for row in rows(records, "primitives")}
     assert counted["closePaymentV2"] == 2
     assert counted["sendPaymentResult-v2"] == 2
+
+
+def test_an_activation_that_the_node_has_no_room_for_is_answered_with_a_fault(tmp_path):
+    """One worker, no place to wait: the second activation is a KO within 20 ms, and counted so."""
+    records = run(
+        "node.processing={workers: 1, queue_limit: 0, service_time: 500 ms}",
+        arrivals=trace(tmp_path, 50, 50.1),
+        folder=tmp_path,
+    )
+    refused = only(records, "calls", primitive="activatePaymentNoticeV2", cart=1)
+    assert (refused.answer, refused.fault) == ("ko", "PPT_SUPERAMENTOSOGLIA")
+    assert refused.answered_s - refused.sent_s == near(0.02)
+    counted = only(records, "refusals", primitive="activatePaymentNoticeV2")
+    assert (counted.fault, counted.count) == ("PPT_SUPERAMENTOSOGLIA", 1)
