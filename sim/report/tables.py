@@ -52,9 +52,8 @@ def _parts(summary: Summary) -> Iterator[RenderableType]:
     if summary.slos:
         yield _verdicts(summary, interval)
     yield _headline(summary, interval)
-    causes = summary.by.get("cause", {})
-    yield _causes("\nTokens that expire, by cause, per replication", "tokens", "of those issued", interval, causes)
-    yield _causes("\nPayments reversed, by cause, per replication", "payments", "euros", interval, causes)
+    yield _expiries(summary, interval)
+    yield _reversals(summary, interval)
     yield _money(summary, interval)
     if summary.indicators:
         yield _indicators(summary.indicators, interval)
@@ -91,21 +90,33 @@ def _replications(summary: Summary) -> str:
     return "1 replication" if summary.replications == 1 else f"{summary.replications} replications"
 
 
-_OF_CAUSES = {"tokens": ("token_expiry_count", "token_expiry_rate"), "payments": ("reversal_count", "reversal_eur")}
+def _expiries(summary: Summary, interval: str) -> Table:
+    found = table("\nTokens that expire, by cause, per replication", "cause", "tokens", "euros", "of issued", interval)
+    for cause, metrics in _causes(summary, "token_expiry_count"):
+        count = shown(metrics["token_expiry_count"].mean, "count")
+        euros = shown(metrics["token_expiry_eur"].mean, "EUR")
+        found.add_row(cause, count, euros, *shown_estimate(metrics["token_expiry_rate"], "share"))
+    return _or_none(found)
 
 
-def _causes(
-    title: str, counted: str, measured: str, interval: str, causes: Mapping[str, Mapping[str, Estimate]]
-) -> Table:
-    count, measure = _OF_CAUSES[counted]
-    found = table(title, "cause", counted, measured, interval)
-    for cause, metrics in causes.items():
-        if count in metrics:
-            numbers = shown_estimate(metrics[measure], METRICS[measure].unit)
-            found.add_row(cause, shown(metrics[count].mean, "count"), *numbers)
+def _reversals(summary: Summary, interval: str) -> Table:
+    found = table("\nPayments reversed, by cause, per replication", "cause", "payments", "euros", interval)
+    for cause, metrics in _causes(summary, "reversal_count"):
+        count = shown(metrics["reversal_count"].mean, "count")
+        found.add_row(cause, count, *shown_estimate(metrics["reversal_eur"], "EUR"))
+    return _or_none(found)
+
+
+def _or_none(found: Table) -> Table:
+    """Say in a table without rows that there is nothing to say."""
     if not found.row_count:
-        found.add_row("none", "", "", "")
+        found.add_row("none")
     return found
+
+
+def _causes(summary: Summary, name: str) -> Iterator[tuple[str, Mapping[str, Estimate]]]:
+    """Yield the causes that have a metric, and their metrics."""
+    return ((cause, metrics) for cause, metrics in summary.by.get("cause", {}).items() if name in metrics)
 
 
 def _money(summary: Summary, interval: str) -> Table:

@@ -75,6 +75,13 @@ def test_causes_add_up_to_the_headline(summary):
             assert any(line.startswith(cause) for line in shown)
 
 
+def test_a_run_in_which_nothing_goes_wrong_says_so():
+    """No abandonment, no failure: no token expires and nothing is reversed."""
+    good = {**SCENARIO, "citizen": {"abandon": 0}, "psps": [{"name": "psp", "share": 1}], "slos": []}
+    shown = lines(of_summary(run(from_dict(good), replications=2).summary), 80)
+    assert shown.count("none") == 2
+
+
 def test_the_conclusion_counts_the_verdicts(summary):
     """One SLO passes by far, one fails by far: that is the verdict on all."""
     said = str(conclusion(summary))
