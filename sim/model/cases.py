@@ -12,15 +12,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from sim.protocol.messages import Answer, Outcome
 from sim.protocol.statuses import PaymentStatus, PositionStatus
 
-Euros = Annotated[str, Field(pattern=r"^\d{1,9}(\.\d{1,2})?$")]
-"""An amount as the platform writes it."""
+_EUROS = r"^\d{1,9}(\.\d{1,2})?$"
+Euros = Annotated[str, BeforeValidator(lambda v: f"{v}" if type(v) in (int, float) else v), Field(pattern=_EUROS)]
+"""An amount as the platform writes it; a number will do."""
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Lasting = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Tokens = Annotated[tuple[str, ...], Field(min_length=1)]
 _LIKE = 0.85
 """From this likeness on, an unknown word is taken for a known one misspelt."""
@@ -49,11 +49,11 @@ class ActivateStep(_Request):
 
     do: Literal["activate"]
     notice: str
-    token: str
+    token: str | None = None
     ec: str
     amount_eur: Euros = "0"
     transfers: tuple[str, ...] = ()
-    validity_s: Lasting | None = None
+    validity_s: Seconds | None = None
     idempotency_key: str | None = None
     caller: str | None = None
     ec_answer: Answer = Answer.OK
@@ -104,10 +104,10 @@ class JobStep(_Step):
 class Overrides(_Part):
     """Settings of a replay that a case may change."""
 
-    token_validity_s: Lasting | None = None
-    token_extension_s: Lasting | None = None
+    token_validity_s: Seconds | None = None
+    token_extension_s: Seconds | None = None
     idempotency: bool | None = None
-    idempotency_validity_s: Lasting | None = None
+    idempotency_validity_s: Seconds | None = None
     broadcast: dict[str, Annotated[int, Field(ge=0, le=100)]] | None = None
 
 

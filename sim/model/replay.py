@@ -206,9 +206,9 @@ class _Replay:
         )
         (reply, _, _), _ = yield from self._during(call, self.node.activate(request))
         if reply is not None:
-            if reply.token is not None:
+            if reply.token is not None and step.token is not None:
                 self.names.got(step.token, reply.token)
-            self._reply(index, call, reply, "" if reply.token is None else f", token {step.token}")
+            self._reply(index, call, reply, f", token {step.token}" if reply.token and step.token else "")
 
     def _close(self, index: int, step: CloseStep) -> Steps:
         self.script.psp_answer, self.script.psp_delay_s = step.psp_answer, step.psp_delay_s

@@ -7,6 +7,8 @@ from sim.model.trace import Call, Change, described
 from sim.protocol.messages import Answer
 
 _CODES = {"#": "#35;", ";": "#59;", "%": "#37;", "<": "#60;", ">": "#62;"}
+_ORDER = {CHECKOUT: 0, NODE: 1, PSP: 3}
+"""From left to right; ECs stand between the Node and the PSP."""
 _SILENT = (Answer.TIMEOUT, Answer.UNREACHABLE)
 
 
@@ -22,13 +24,13 @@ def page(many: Sequence[Replayed]) -> str:
 
 def _lines(replayed: Replayed) -> Iterator[str]:
     calls = replayed.trace.calls
-    named = dict.fromkeys(name for call in calls for name in (call.sender, call.receiver))
-    everyone = [*(n for n in (CHECKOUT, NODE) if n in named), *(n for n in named if n not in (CHECKOUT, NODE, PSP))]
-    everyone += [PSP] if PSP in named else []
+    named = dict.fromkeys([NODE, *(name for call in calls for name in (call.sender, call.receiver))])
+    everyone = sorted(named, key=lambda name: _ORDER.get(name, _ORDER[NODE] + 1))
     ids = {name: f"p{number}" for number, name in enumerate(everyone)}
     yield "sequenceDiagram"
     for name, short in ids.items():
         yield f"    participant {short} as {_text(name)}"
+    everybody = ",".join(dict.fromkeys((ids[everyone[0]], ids[everyone[-1]])))
     now_s = 0.0
     noted: list[tuple[str, str]] = []
     for at_s, call, what in replayed.trace.moments():
@@ -38,10 +40,10 @@ def _lines(replayed: Replayed) -> Iterator[str]:
         yield from _note(ids[NODE], noted)
         noted = []
         if at_s > now_s:
-            yield f"    Note over {ids[everyone[0]]},{ids[everyone[-1]]}: {at_s:g} s"
+            yield f"    Note over {everybody}: {at_s:g} s"
             now_s = at_s
         yield f"    {_made(call, ids) if what == 'made' else _ended(call, ids)}"
-    yield from _note(ids[NODE], noted) if noted else ()
+    yield from _note(ids[NODE], noted)
 
 
 def _made(call: Call, ids: dict[str, str]) -> str:

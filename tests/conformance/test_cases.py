@@ -145,6 +145,14 @@ def test_a_token_keeps_its_first_label_and_a_label_goes_to_the_last_token():
     assert {name: payment["status"] for name, payment in payments.items()} == {"#1": "CANCELLED", "T1": "PAYING"}
 
 
+def test_an_activation_needs_no_label_and_an_amount_may_be_a_number():
+    """A token without a label is called by its number; 2 EUR, "2" and "2.00" are the same fee."""
+    played = Played({"do": "activate", "at_s": 0, "notice": "N1", "ec": "EC1", "amount_eur": 10})
+    assert (played.said(), list(played.steps[-1]["after"]["payments"])) == ("OK", ["#1"])
+    for fee in (2, 2.0, "2", "2.00"):
+        assert Played(activate(0), close(1, fee_eur=2), outcome(5, fee_eur=fee)).said() == "OK"
+
+
 def test_a_force_without_its_subject_overwrites_nothing():
     """As an UPDATE that finds no row: T2 was never issued, N9 never activated."""
     played = Played(activate(0), force_payment(1, "T2", "PAID"), {**force_payment(2, "T1", "PAID"), "token": "T9"})
