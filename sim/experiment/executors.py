@@ -1,4 +1,4 @@
-"""Carrying out many independent tasks: in this process, or over processes through `concurrent.futures`.
+"""Carrying out many independent tasks: in this process, over processes, or on a Dask cluster.
 
 Tasks come back in any order; whoever asked sorts them. A worker ignores Ctrl-C, which is the parent's to handle, ends
 when its parent does, and reports progress through a queue.
@@ -8,13 +8,14 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
+from itertools import islice
 from multiprocessing.connection import wait as wait_for
 from queue import Empty
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -37,13 +38,64 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def carry_out(work: Work[T, R], tasks: Sequence[T], jobs: int, report: Report) -> Iterator[R]:
-    """Yield the result of every task as it is done; `report` hears what the work reports, in this process."""
-    if jobs <= 1 or len(tasks) <= 1:
+class Crew(Protocol):
+    """Workers that carry out tasks, here or elsewhere."""
+
+    def carry_out(self, work: Work[T, R], tasks: Iterable[T], report: Report) -> Iterator[R]:
+        """Yield the result of every task as it is done; `report` hears what the work reports, in this process."""
+        ...
+
+
+class Alone:
+    """A crew of one: the program's own process, one task after the other."""
+
+    def carry_out(self, work: Work[T, R], tasks: Iterable[T], report: Report) -> Iterator[R]:
+        """Yield the result of every task, in order."""
         for task in tasks:
             yield work(task, report)
-        return
-    yield from _in_processes(work, tasks, min(jobs, len(tasks)), report)
+
+
+class Workers:
+    """Other processes, behind `concurrent.futures.Executor`: a few tasks each are under way, the rest not yet made."""
+
+    def __init__(
+        self, executor: Executor, lanes: int, call: Callable[..., Any], hear: Callable[[Report], None]
+    ) -> None:
+        self._executor = executor
+        self._lanes = lanes
+        self._call = call
+        self._hear = hear
+
+    def carry_out(self, work: Work[T, R], tasks: Iterable[T], report: Report) -> Iterator[R]:
+        """Yield the result of every task as it is done."""
+        waiting = iter(tasks)
+        pending: set[Future[R]] = set()
+        while True:
+            with uninterrupted(late=True):
+                for task in islice(waiting, 2 * self._lanes - len(pending)):
+                    pending.add(self._executor.submit(self._call, work, task))
+            if not pending:
+                return
+            done, pending = wait(pending, POLL_S, FIRST_COMPLETED)
+            self._hear(report)
+            for future in done:
+                yield future.result()
+
+
+@contextmanager
+def crew(jobs: int | None = 1, scheduler: str | None = None) -> Iterator[Crew]:
+    """Give a crew of so many processes of this machine (None: one per core), or the cluster of a Dask scheduler.
+
+    Raises `WorkerError` when a process dies, or the cluster cannot be reached.
+    """
+    if scheduler is not None:
+        with _cluster(scheduler) as found:
+            yield found
+    elif jobs == 1:
+        yield Alone()
+    else:
+        with _processes(cores() if jobs is None else jobs) as found:
+            yield found
 
 
 @contextmanager
@@ -68,7 +120,8 @@ def uninterrupted(*, late: bool) -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-def _in_processes(work: Work[T, R], tasks: Sequence[T], jobs: int, report: Report) -> Iterator[R]:
+@contextmanager
+def _processes(jobs: int) -> Iterator[Workers]:
     method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
     context = multiprocessing.get_context(method)
     others = set(multiprocessing.active_children())
@@ -76,13 +129,7 @@ def _in_processes(work: Work[T, R], tasks: Sequence[T], jobs: int, report: Repor
     executor = ProcessPoolExecutor(jobs, context, _begin, (queue,))
     finished = False
     try:
-        with uninterrupted(late=True):
-            pending = {executor.submit(_work, work, task) for task in tasks}
-        while pending:
-            done, pending = wait(pending, POLL_S, FIRST_COMPLETED)
-            _drain(queue, report)
-            for future in done:
-                yield future.result()
+        yield Workers(executor, jobs, _work, lambda report: _drain(queue, report))
         finished = True
     except BrokenProcessPool as error:
         raise WorkerError("a worker process died: try fewer --jobs, or a smaller scenario") from error
@@ -94,6 +141,37 @@ def _in_processes(work: Work[T, R], tasks: Sequence[T], jobs: int, report: Repor
             executor.shutdown(wait=True, cancel_futures=True)
             queue.close()
             queue.cancel_join_thread()
+
+
+@contextmanager
+def _cluster(scheduler: str) -> Iterator[Workers]:
+    """Give the workers of a Dask cluster; a task whose worker is lost is given to another."""
+    try:
+        from distributed import Client
+        from distributed.scheduler import KilledWorker
+    except ImportError:
+        raise WorkerError("Dask is not installed: pip install 'pagopa-sim[dask]'") from None
+    try:
+        client: Any = Client(scheduler, timeout=10, set_as_default=False)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise WorkerError(f"no Dask scheduler answers at {scheduler} ({error}); start one: dask scheduler") from None
+    finished = False
+    try:
+        lanes = sum(client.nthreads().values())
+        if not lanes:
+            raise WorkerError(f"the Dask scheduler at {scheduler} has no workers; start one: dask worker {scheduler}")
+        with client.get_executor(pure=False, retries=3) as executor:
+            yield Workers(executor, lanes, _quietly, lambda report: None)
+        finished = True
+    except KilledWorker as error:
+        raise WorkerError(f"the cluster lost the same task again and again ({error})") from error
+    finally:
+        client.close(timeout=10 if finished else 1)
+
+
+def _quietly(work: Work[T, R], task: T) -> R:
+    """Carry out a task on a cluster, which hears no progress."""
+    return work(task, lambda said: None)
 
 
 def _drain(queue: Any, report: Report) -> None:

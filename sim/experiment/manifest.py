@@ -5,9 +5,11 @@ import json
 import platform
 import subprocess
 import sys
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sim.experiment.executors import cores
 from sim.scenario.load import Loaded, dump
@@ -15,12 +17,42 @@ from sim.scenario.load import Loaded, dump
 LIBRARIES = ("pagopa-sim", "simpy", "numpy", "scipy", "pandas", "pyarrow", "pydantic")
 
 
+_OF_NO_EFFECT = {"name", "title", "description", "slos"}
+_OF_NO_EFFECT_IN_RUN = {"replications", "confidence"}
+
+
 def fingerprint(loaded: Loaded) -> str:
-    """Return a hash of everything that a replication's records depend on, but its number."""
-    text = json.dumps([dump(loaded.scenario), version("pagopa-sim")], sort_keys=True)
-    digest = hashlib.sha256(text.encode())
+    """Return a hash of everything that a replication's records depend on, but its number.
+
+    The program is part of it, down to the last character, and the libraries that make numbers: nobody should be
+    given the figures of another version.
+    """
+    known = _fingerprints.get(loaded)
+    if known is None:
+        known = _fingerprints[loaded] = _fingerprint(loaded)
+    return known
+
+
+_fingerprints: WeakKeyDictionary[Loaded, str] = WeakKeyDictionary()
+
+
+def _fingerprint(loaded: Loaded) -> str:
+    values = {name: value for name, value in dump(loaded.scenario).items() if name not in _OF_NO_EFFECT}
+    values["run"] = {name: value for name, value in values["run"].items() if name not in _OF_NO_EFFECT_IN_RUN}
+    digest = hashlib.sha256(json.dumps([values, of_code()], sort_keys=True).encode())
     if loaded.trace_s is not None:
         digest.update(loaded.trace_s.tobytes())
+    return digest.hexdigest()
+
+
+@cache
+def of_code() -> str:
+    """Return a hash of the program's own modules and of the versions of the libraries that make numbers."""
+    package = Path(__file__).parents[1]
+    digest = hashlib.sha256(json.dumps([version(name) for name in ("numpy", "scipy", "simpy")]).encode())
+    for part in ("protocol", "kernel", "model", "scenario", "analysis"):
+        for file in sorted((package / part).glob("*.py")):
+            digest.update(file.read_bytes())
     return digest.hexdigest()
 
 

@@ -19,21 +19,18 @@ from typing import TYPE_CHECKING, Any
 
 from sim.analysis.metrics import HEADLINE, METRICS
 from sim.analysis.shown import shown_estimate
-from sim.analysis.slo import Slo
 from sim.analysis.summary import Summary, summarise
-from sim.analysis.tally import Quantile, Tally, tally
+from sim.analysis.tally import Tally
 from sim.experiment import manifest
-from sim.experiment.executors import Report, carry_out, cores, uninterrupted
-from sim.model.run import end_of_arrivals_s, replicate
+from sim.experiment.executors import cores, crew, uninterrupted
+from sim.experiment.replications import Laboratory, Task, objectives, quantiles_of
+from sim.model.run import end_of_arrivals_s
 from sim.records import ON_REQUEST
-from sim.scenario import slos
 from sim.scenario.load import Loaded
 from sim.store import Draft, begin, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
-
-REPORT_EVERY_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +122,6 @@ class Run:
         return "".join(shown)
 
 
-@dataclass(frozen=True, slots=True)
-class _Task:
-    loaded: Loaded
-    replication: int
-    draft: Draft
-    record: frozenset[str]
-    asked: tuple[Quantile, ...]
-
-
 def run(
     loaded: Loaded,
     *,
@@ -193,15 +181,16 @@ def _into(
     """Run the replications into a draft, and finish it with what there is when they end or are interrupted."""
     asked = objectives(loaded)
     started, clock = datetime.now(UTC), time.perf_counter()
-    quantiles = tuple(dict.fromkeys(slo.quantile for slo in asked if slo.quantile))
-    tasks = [_Task(loaded, number, draft, record, quantiles) for number in range(count)]
+    quantiles = quantiles_of(asked)
+    tasks = [Task("", loaded, number, quantiles, draft, record) for number in range(count)]
     tallies: list[Tally] = []
     interrupted = False
     meter = _Meter(loaded, count, watch)
     try:
-        for each in carry_out(_replication, tasks, jobs, meter.heard):
-            tallies.append(each)
-            meter.finished(each)
+        with crew(min(jobs, count)) as workers:
+            for _, each in Laboratory(workers, report=meter.heard).tallies(tasks):
+                tallies.append(each)
+                meter.finished(each)
     except KeyboardInterrupt:
         if not tallies:
             raise
@@ -228,26 +217,6 @@ def _into(
     return Run(summary, document, folder, tuple(tallies), interrupted)
 
 
-def objectives(loaded: Loaded) -> tuple[Slo, ...]:
-    """Return the scenario's SLOs, read."""
-    scenario = loaded.scenario
-    names = {"psp": tuple(p.name for p in scenario.psps), "ec_group": tuple(g.name for g in scenario.ecs)}
-    return tuple(slos.parse(text, names) for text in scenario.slos)
-
-
-def _replication(task: _Task, report: Report) -> Tally:
-    last = [0.0]
-
-    def progress(now_s: float, payments: int) -> None:
-        if time.perf_counter() - last[0] >= REPORT_EVERY_S:
-            last[0] = time.perf_counter()
-            report((task.replication, now_s, payments))
-
-    records = replicate(task.loaded, task.replication, progress=progress, record=task.record)
-    task.draft.write(records)
-    return tally(records, task.asked)
-
-
 class _Meter:
     """Adds up what the replications report."""
 
@@ -258,8 +227,8 @@ class _Meter:
         self.at: dict[int, tuple[float, int]] = {}
         self.done = 0
 
-    def heard(self, said: tuple[int, float, int]) -> None:
-        replication, now_s, payments = said
+    def heard(self, said: tuple[str, int, float, int]) -> None:
+        _, replication, now_s, payments = said
         if self.at.get(replication, (0.0, 0))[0] < self.each_s:
             self.at[replication] = min(now_s, self.each_s * 0.999), payments
         self._tell()

@@ -25,7 +25,7 @@ from sim.scenario.tree import MAX_DEPTH, Position, Problem, ScenarioError, Tree
 __all__ = ["Loaded", "Position", "Problem", "Provenance", "ScenarioError", "dump", "from_dict", "load", "ranges"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Loaded:
     """A scenario ready to run, and where everything in it comes from.
 

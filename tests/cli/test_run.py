@@ -162,7 +162,7 @@ def test_a_fault_of_the_simulator_is_no_verdict(run, monkeypatch, error):
     def broken(*_arguments, **_options):
         raise error
 
-    monkeypatch.setattr(sim.experiment.run, "carry_out", broken)
+    monkeypatch.setattr(sim.experiment.run, "crew", broken)
     ended = run()
     assert (ended.code, ended.out) == (4, "")
     assert ended.err == f"the simulator failed, and not your scenario: {error}\n"
@@ -174,7 +174,7 @@ def test_an_unforeseen_fault_shows_itself_and_is_no_verdict_either(run, monkeypa
     def broken(*_arguments, **_options):
         raise ZeroDivisionError("nobody thought of this")
 
-    monkeypatch.setattr(sim.experiment.run, "carry_out", broken)
+    monkeypatch.setattr(sim.experiment.run, "crew", broken)
     ended = run()
     assert ended.code == 4
     assert "ZeroDivisionError: nobody thought of this" in ended.err

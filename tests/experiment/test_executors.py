@@ -7,7 +7,13 @@ from contextlib import suppress
 
 import pytest
 
-from sim.experiment.executors import WorkerError, carry_out, cores, uninterrupted
+from sim.experiment.executors import WorkerError, cores, crew, uninterrupted
+
+
+def carry_out(work, tasks, jobs, report):
+    """Have a crew of so many carry out tasks."""
+    with crew(jobs) as workers:
+        yield from workers.carry_out(work, tasks, report)
 
 
 def square(task, report):
@@ -49,6 +55,22 @@ def test_an_error_in_a_task_reaches_who_asked(jobs):
     """With its message, from another process too, and without leaving one behind."""
     with pytest.raises(ValueError, match=r"task \d went wrong"):
         list(carry_out(refuse, range(3), jobs, lambda _: None))
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_tasks_are_made_only_as_they_are_needed(jobs):
+    """Of a million tasks, when ten results have come, no more than those and two for each job have been made."""
+    made = []
+
+    def endless():
+        for number in range(1_000_000):
+            made.append(number)
+            yield number
+
+    with crew(jobs) as workers:
+        results = workers.carry_out(square, endless(), lambda _: None)
+        assert len([next(results) for _ in range(10)]) == 10
+        assert len(made) <= 10 + 2 * jobs + jobs
 
 
 def test_a_worker_that_dies_is_said():

@@ -1,0 +1,117 @@
+"""Replications of scenarios, each computed once: taken from the shelf where it is there, else carried out by a crew.
+
+Whatever needs more than one replication asks here: runs, sweeps, comparisons, searches. A replication is a pure
+function of scenario, seed and number, so who computes it, when and in which order changes nothing.
+"""
+
+import time
+from collections import deque
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass
+
+from sim.analysis.packing import pack, unpack
+from sim.analysis.slo import Slo
+from sim.analysis.tally import Quantile, Tally, tally
+from sim.experiment.executors import Crew, Report
+from sim.experiment.manifest import fingerprint
+from sim.model.run import replicate
+from sim.scenario import slos
+from sim.scenario.load import Loaded
+from sim.shelf import Shelf
+from sim.store import Draft
+
+REPORT_EVERY_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A replication that somebody wants, under a key of theirs; with a draft, its records are written there."""
+
+    key: Hashable
+    loaded: Loaded
+    number: int
+    asked: tuple[Quantile, ...] = ()
+    draft: Draft | None = None
+    record: frozenset[str] = frozenset()
+
+
+def objectives(loaded: Loaded) -> tuple[Slo, ...]:
+    """Return the scenario's SLOs, read."""
+    scenario = loaded.scenario
+    names = {"psp": tuple(p.name for p in scenario.psps), "ec_group": tuple(g.name for g in scenario.ecs)}
+    return tuple(slos.parse(text, names) for text in scenario.slos)
+
+
+def quantiles_of(objectives: Iterable[Slo]) -> tuple[Quantile, ...]:
+    """Return the quantiles that SLOs need of every replication."""
+    return tuple(dict.fromkeys(slo.quantile for slo in objectives if slo.quantile))
+
+
+class Laboratory:
+    """Where replications come from: a crew that computes them, and a shelf with those that are finished."""
+
+    def __init__(self, crew: Crew, shelf: Shelf | None = None, report: Report = lambda said: None) -> None:
+        self.crew = crew
+        self.shelf = shelf
+        self.report = report
+        self.computed = 0
+        """Replications carried out so far, without those that were on the shelf."""
+        self._kept: tuple[str, dict[int, bytes]] = ("", {})
+
+    def tallies(self, tasks: Iterable[Task]) -> Iterator[tuple[Hashable, Tally]]:
+        """Yield key and tally of every task, in any order, and put on the shelf what was not there.
+
+        Tasks are drawn as they are needed. Raises what the crew and the shelf raise.
+        """
+        ready: deque[tuple[Hashable, Tally]] = deque()
+        under_way: dict[tuple[Hashable, int], Task] = {}
+        for key, done in self.crew.carry_out(_carried_out, self._missing(tasks, ready, under_way), self.report):
+            task = under_way.pop((key, done.replication))
+            self.computed += 1
+            if self.shelf is not None:
+                self.shelf.put_replication(fingerprint(task.loaded), task.number, pack(done))
+            yield key, done
+            while ready:
+                yield ready.popleft()
+        yield from ready
+
+    def _missing(
+        self,
+        tasks: Iterable[Task],
+        ready: deque[tuple[Hashable, Tally]],
+        under_way: dict[tuple[Hashable, int], Task],
+    ) -> Iterator[Task]:
+        """Yield the tasks to carry out, noting them; those on the shelf are ready."""
+        for task in tasks:
+            found = self._from_shelf(task) if task.draft is None else None
+            if found is None:
+                under_way[task.key, task.number] = task
+                yield task
+            else:
+                ready.append((task.key, found))
+
+    def _from_shelf(self, task: Task) -> Tally | None:
+        if self.shelf is None:
+            return None
+        address = fingerprint(task.loaded)
+        if self._kept[0] != address:
+            self._kept = address, self.shelf.replications(address)
+        packed = self._kept[1].get(task.number)
+        if packed is None:
+            return None
+        found = unpack(packed)
+        return found if found.quantiles.keys() >= set(task.asked) else None
+
+
+def _carried_out(task: Task, report: Report) -> tuple[Hashable, Tally]:
+    last = [0.0]
+
+    def progress(now_s: float, payments: int) -> None:
+        if time.perf_counter() - last[0] >= REPORT_EVERY_S:
+            last[0] = time.perf_counter()
+            report((task.key, task.number, now_s, payments))
+
+    records = replicate(task.loaded, task.number, progress=progress, record=task.record)
+    if task.draft is not None:
+        task.draft.write(records)
+    return task.key, tally(records, task.asked)

@@ -1,0 +1,88 @@
+"""The shelf: replications and points of sweeps that are finished, kept so that nothing is computed twice.
+
+One SQLite file beside the runs. Everything on it is addressed by a hash of all that it depends on, so whatever asks for
+the same thing can use it again; at worst it is never asked for. What is on it was put there whole, however the program
+ended, and the file may be deleted at any time. Only the parent process writes.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sim.store import StoreError
+
+FILE = "finished.sqlite"
+_TABLES = """
+CREATE TABLE IF NOT EXISTS replications (
+    fingerprint TEXT, number INTEGER, tally BLOB, PRIMARY KEY (fingerprint, number))
+    WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS points (key TEXT PRIMARY KEY, row TEXT) WITHOUT ROWID;
+"""
+_AT_ONCE = 500
+
+
+class Shelf:
+    """Finished work in one file; every method raises `StoreError` when the file cannot be used."""
+
+    def __init__(self, file: Path, connection: sqlite3.Connection) -> None:
+        self.file = file
+        self._db = connection
+
+    def replications(self, fingerprint: str) -> dict[int, bytes]:
+        """Return the packed tallies of a scenario, by number of the replication."""
+        with _refusing(self.file):
+            found = self._db.execute("SELECT number, tally FROM replications WHERE fingerprint = ?", (fingerprint,))
+            return dict(found.fetchall())
+
+    def put_replication(self, fingerprint: str, number: int, tally: bytes) -> None:
+        """Keep a packed tally."""
+        with _refusing(self.file), self._db:
+            self._db.execute("INSERT OR REPLACE INTO replications VALUES (?, ?, ?)", (fingerprint, number, tally))
+
+    def points(self, keys: Sequence[str]) -> dict[str, Any]:
+        """Return the rows of those of some points that are finished."""
+        found: dict[str, Any] = {}
+        with _refusing(self.file):
+            for start in range(0, len(keys), _AT_ONCE):
+                some = keys[start : start + _AT_ONCE]
+                marks = ",".join("?" * len(some))
+                rows = self._db.execute(f"SELECT key, row FROM points WHERE key IN ({marks})", some)  # noqa: S608 - marks
+                found.update((key, json.loads(row)) for key, row in rows)
+        return found
+
+    def put_point(self, key: str, row: Any) -> None:
+        """Keep the row of a finished point."""
+        with _refusing(self.file), self._db:
+            self._db.execute("INSERT OR REPLACE INTO points VALUES (?, ?)", (key, json.dumps(row)))
+
+
+@contextmanager
+def shelf(out: Path) -> Iterator[Shelf]:
+    """Open the shelf of a results folder, making it if need be."""
+    file = out / FILE
+    with _refusing(file):
+        out.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(file, timeout=60)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.executescript(_TABLES)
+        except BaseException:
+            connection.close()
+            raise
+    try:
+        yield Shelf(file, connection)
+    finally:
+        connection.close()
+
+
+@contextmanager
+def _refusing(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        said = error.strerror if isinstance(error, OSError) else str(error)
+        raise StoreError(f"{file}: cannot be used ({said}); what was finished before is kept there") from error
