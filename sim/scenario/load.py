@@ -45,15 +45,26 @@ class Loaded:
         return _nearest(self.positions, path)
 
 
+class Source:
+    """A scenario file that has been read, to be loaded with one set of assignments after another."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.file, self._problems = Path(path), list[Problem]()
+        self._family = Family(self.file, self._problems)
+        try:
+            self._tree = self._family.tree()
+        except ScenarioError as error:
+            raise ScenarioError(sorted([*self._problems, *error.problems])) from None
+
+    def load(self, sets: Sequence[str] = ()) -> Loaded:
+        """Load it, changed by assignments `a.b.c=value`; raises `ScenarioError` with every problem."""
+        data = DataFiles(self._family.folder, self._family.homes, list(self._problems))
+        return _finish(self._tree.copy(), self.file, sets, data)
+
+
 def load(path: str | Path, sets: Sequence[str] = ()) -> Loaded:
     """Load a scenario file, changed by assignments `a.b.c=value`; raises `ScenarioError` with every problem."""
-    file, problems = Path(path), list[Problem]()
-    family = Family(file, problems)
-    try:
-        tree = family.tree()
-    except ScenarioError as error:
-        raise ScenarioError(sorted([*problems, *error.problems])) from None
-    return _finish(tree, file, sets, DataFiles(family.folder, family.homes, problems))
+    return Source(path).load(sets)
 
 
 def from_dict(values: Mapping[str, Any], sets: Sequence[str] = (), folder: str | Path = ".") -> Loaded:

@@ -84,6 +84,14 @@ class Tree:
             return [child.plain() for child in self.value]
         return self.value
 
+    def copy(self) -> "Tree":
+        """Return a tree that can be changed without changing this one."""
+        if isinstance(self.value, dict):
+            value: Any = {key: child.copy() for key, child in self.value.items()}
+        else:
+            value = [child.copy() for child in self.value] if isinstance(self.value, list) else self.value
+        return Tree(value, self.at, dict(self.keys), self.notes)
+
     def put(self, key: str, child: "Tree", at: Position) -> None:
         """Put a child of a dict under a key written at a position."""
         self.value[key] = child
