@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from sim.analysis.sequential import Rule
 from sim.experiment import run as experiment
 from sim.experiment.run import Run
 from sim.scenario.load import Loaded, from_dict
@@ -31,7 +32,9 @@ def load(scenario: Scenario, sets: Sequence[str] = ()) -> Loaded:
 def run(
     scenario: Scenario,
     *,
-    replications: int | None = None,
+    replications: int | Literal["auto"] | None = None,
+    precision: float = 0.05,
+    maximum: int = 200,
     seed: int | None = None,
     sets: Sequence[str] = (),
     jobs: int | None = 1,
@@ -40,12 +43,20 @@ def run(
 ) -> Run:
     """Run a scenario and return its figures and records.
 
-    `jobs` is the number of processes (None: one per core; a script then needs `if __name__ == "__main__":`).
-    `out` is the folder in which the run is kept; without it the records live as long as the result. `record` may
-    name `calls` and `states`. Interrupted, it returns with the replications that were finished, if any.
+    `replications` may be `"auto"`: as many as it takes to decide every SLO and to know every headline metric within a
+    relative `precision`, and `maximum` at most. `jobs` is the number of processes (None: one per core; a script then
+    needs `if __name__ == "__main__":`). `out` is the folder in which the run is kept; without it the records live as
+    long as the result. `record` may name `calls` and `states`. Interrupted, it returns with the replications that were
+    finished, if any.
 
     Raises `ScenarioError` for a scenario that cannot be used, `StoreError` for results that cannot be written,
     `RunError` for a broken invariant, which is a bug of the program, and `ValueError` for arguments out of range.
     """
     assigned = [*sets, *([] if seed is None else [f"run.seed={seed}"])]
-    return experiment.run(load(scenario, assigned), replications=replications, jobs=jobs, out=out, record=record)
+    loaded = load(scenario, assigned)
+    wanted: int | Rule | None = None
+    if replications == "auto":
+        wanted = Rule(precision, maximum, loaded.scenario.run.confidence)
+    elif replications is not None:
+        wanted = int(replications)
+    return experiment.run(loaded, replications=wanted, jobs=jobs, out=out, record=record)

@@ -6,11 +6,11 @@ them.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
+AUTO: Literal["auto"] = "auto"
 FAILED, BAD_INPUT, UNDECIDED = 1, 2, 3
 _CODES = {"pass": 0, "fail": FAILED, "undecided": UNDECIDED}
 
@@ -29,6 +30,12 @@ Sets = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="PATH=VALUE", help="Change a value, e.g. psps.psp-a.workers=8. Repeatable."),
 ]
+Replications = Annotated[
+    str | None,
+    typer.Option(metavar="N|auto", help="Replications, instead of the scenario's; auto: as many as it takes."),
+]
+Precision = Annotated[str, typer.Option(metavar="SHARE", help="With auto: how precise every headline figure must be.")]
+Maximum = Annotated[int, typer.Option("--max", help="With auto: replications at most.", min=2, max=100_000)]
 Seed = Annotated[int | None, typer.Option(help="Seed, instead of the scenario's.", min=0)]
 Jobs = Annotated[int | None, typer.Option(help="Processes to use; one per core unless given.", min=1)]
 Out = Annotated[Path, typer.Option(help="Folder in which runs are kept.")]
@@ -85,7 +92,9 @@ def _interrupted() -> NoReturn:
 @app.command()
 def run(
     file: File,
-    replications: Annotated[int | None, typer.Option(help="Replications, instead of the scenario's.", min=1)] = None,
+    replications: Replications = None,
+    precision: Precision = "5%",
+    maximum: Maximum = 200,
     seed: Seed = None,
     sets: Sets = None,
     jobs: Jobs = None,
@@ -100,8 +109,9 @@ def run(
     """
     from sim.report.terminal import Voice
 
-    wanted = _record(record)
+    wanted, count = _record(record), _count(replications)
     with _refusing():
+        from sim.analysis.sequential import Rule
         from sim.experiment.manifest import argv
         from sim.experiment.run import run as run_scenario
         from sim.report.progress import watching
@@ -113,19 +123,56 @@ def run(
         for finding in preflight(loaded):
             _remark(f"pre-flight: {finding}")
         with watching(Voice(stderr=True), quiet=quiet) as watch:
+            rule = Rule(_precision(precision), maximum, loaded.scenario.run.confidence) if count == AUTO else count
             done = run_scenario(
-                loaded, replications=replications, jobs=jobs, out=out, record=wanted, watch=watch, command=argv()
+                loaded, replications=rule, jobs=jobs, out=out, record=wanted, watch=watch, command=argv()
             )
     if output is Format.JSON:
         _print(_json(done.to_json()))
     else:
         _print(of_summary(done.summary))
-        _print(conclusion(done.summary), f"results: {done.folder}")
+        _print(conclusion(done.summary), *_stopped(done.manifest), f"results: {done.folder}")
     if done.interrupted:
         asked = done.manifest["replications_asked"]
         _remark(f"interrupted: {done.summary.replications} of {asked} replications were finished and kept")
         raise typer.Exit(INTERRUPTED)
     raise typer.Exit(_CODES[done.summary.verdict.value])
+
+
+def _stopped(manifest: Mapping[str, Any]) -> list[str]:
+    """Say why no more replications were added."""
+    stopping, count = manifest["stopping"], len(manifest["replications"])
+    if stopping is None or stopping["reason"] is None:
+        return []
+    if stopping["reason"] == "settled":
+        return [f"{count} replications: every objective is decided and every headline figure precise"]
+    said = [f"{count} replications, the maximum (--max), were not enough"]
+    if stopping["undecided"]:
+        said.append(f"  undecided: {', '.join(stopping['undecided'])}")
+    if stopping["imprecise"]:
+        said.append(f"  less precise than {stopping['precision']:.3g}: {', '.join(stopping['imprecise'])}")
+    return said
+
+
+def _count(text: str | None) -> int | Literal["auto"] | None:
+    """Read a number of replications."""
+    if text is None or text == AUTO:
+        return text
+    if not text.isdecimal() or not 1 <= int(text) <= 100_000:
+        raise typer.BadParameter(f"{text!r} is neither a number from 1 to 100000 nor auto", param_hint="--replications")
+    return int(text)
+
+
+def _precision(text: str) -> float:
+    """Read a relative precision."""
+    from sim.scenario.units import share
+
+    try:
+        if precision := share(text):
+            return precision
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--precision") from None
+    raise typer.BadParameter("0% would take for ever; write for example 5%", param_hint="--precision")
 
 
 def _record(text: str) -> frozenset[str]:

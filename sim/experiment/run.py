@@ -18,7 +18,9 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 from sim.analysis.metrics import HEADLINE, METRICS
+from sim.analysis.sequential import Decision, Rule
 from sim.analysis.shown import shown_estimate
+from sim.analysis.slo import Slo
 from sim.analysis.summary import Summary, summarise
 from sim.analysis.tally import Tally
 from sim.experiment import manifest
@@ -125,7 +127,7 @@ class Run:
 def run(
     loaded: Loaded,
     *,
-    replications: int | None = None,
+    replications: int | Rule | None = None,
     jobs: int | None = 1,
     out: str | Path | None = None,
     record: Collection[str] = (),
@@ -134,20 +136,20 @@ def run(
 ) -> Run:
     """Run a scenario; `jobs` None takes every core, `out` None keeps the records only as long as the result.
 
-    `replications` None takes the scenario's number. A run that is interrupted returns with the replications that were
-    finished, and says so (`Run.interrupted`). Raises `sim.model.run.RunError` on a broken invariant,
-    `sim.store.StoreError` where results cannot be written, and `KeyboardInterrupt` when interrupted before the first
-    replication was finished.
+    `replications` None takes the scenario's number; a rule adds replications until it says stop. A run that is
+    interrupted returns with the replications that were finished, and says so (`Run.interrupted`). Raises
+    `sim.model.run.RunError` on a broken invariant, `sim.store.StoreError` where results cannot be written, and
+    `KeyboardInterrupt` when interrupted before the first replication was finished.
     """
-    count = loaded.scenario.run.replications if replications is None else replications
-    if count < 1:
-        raise ValueError(f"{count} replications: run at least one")
+    wanted = loaded.scenario.run.replications if replications is None else replications
+    if isinstance(wanted, int) and wanted < 1:
+        raise ValueError(f"{wanted} replications: run at least one")
     if strangers := set(record) - set(ON_REQUEST):
         raise ValueError(f"cannot record {', '.join(sorted(strangers))}: record may name {' and '.join(ON_REQUEST)}")
     with _place(out) as (folder, kept):
         draft = begin(folder, loaded.scenario.name, manifest.fingerprint(loaded))
         try:
-            result = _into(draft, loaded, count, cores() if jobs is None else jobs, frozenset(record), watch, command)
+            result = _into(draft, loaded, wanted, cores() if jobs is None else jobs, frozenset(record), watch, command)
         finally:
             draft.abandon()
         if kept:
@@ -172,7 +174,7 @@ def _place(out: str | Path | None) -> Iterator[tuple[Path, bool]]:
 def _into(
     draft: Draft,
     loaded: Loaded,
-    count: int,
+    wanted: int | Rule,
     jobs: int,
     record: frozenset[str],
     watch: Watch | None,
@@ -182,15 +184,20 @@ def _into(
     asked = objectives(loaded)
     started, clock = datetime.now(UTC), time.perf_counter()
     quantiles = quantiles_of(asked)
-    tasks = [Task("", loaded, number, quantiles, draft, record) for number in range(count)]
     tallies: list[Tally] = []
+    looks = _Looks(wanted, asked, loaded.scenario.run.confidence)
     interrupted = False
-    meter = _Meter(loaded, count, watch)
+    meter = _Meter(loaded, looks.next, watch)
     try:
-        with crew(min(jobs, count)) as workers:
-            for _, each in Laboratory(workers, report=meter.heard).tallies(tasks):
-                tallies.append(each)
-                meter.finished(each)
+        with crew(min(jobs, looks.at_most)) as workers:
+            laboratory = Laboratory(workers, report=meter.heard)
+            while (count := looks.next) > len(tallies):
+                meter.count = count
+                more = [Task("", loaded, n, quantiles, draft, record) for n in range(len(tallies), count)]
+                for _, each in laboratory.tallies(more):
+                    tallies.append(each)
+                    meter.finished(each)
+                looks.look(tallies)
     except KeyboardInterrupt:
         if not tallies:
             raise
@@ -198,11 +205,12 @@ def _into(
     with uninterrupted(late=False):
         tallies.sort(key=lambda t: t.replication)
         numbers = [t.replication for t in tallies]
-        summary = summarise(tallies, asked, loaded.scenario.run.confidence)
+        summary = looks.summarise(tallies)
         document = {
             **manifest.of_scenario(loaded),
             "replications": numbers,
-            "replications_asked": count,
+            "replications_asked": wanted if isinstance(wanted, int) else "auto",
+            "stopping": looks.to_json(),
             "interrupted": interrupted,
             "recorded": sorted(record),
             "command": list(command),
@@ -215,6 +223,44 @@ def _into(
         }
         folder = draft.finish(document, summary.to_json(), numbers)
     return Run(summary, document, folder, tuple(tallies), interrupted)
+
+
+class _Looks:
+    """How many replications are wanted next: a number given, or what a rule says after each look."""
+
+    def __init__(self, wanted: int | Rule, asked: tuple[Slo, ...], confidence: float) -> None:
+        self.rule = wanted if isinstance(wanted, Rule) else None
+        self.asked = asked
+        self.confidence = confidence
+        self.next = wanted if isinstance(wanted, int) else wanted.looks[0]
+        self.at_most = wanted if isinstance(wanted, int) else wanted.maximum
+        self.decision: Decision | None = None
+
+    def look(self, tallies: Sequence[Tally]) -> None:
+        """Decide after so many replications."""
+        if self.rule is not None:
+            self.decision = self.rule.decide(self.summarise(tallies), self.decision)
+            self.next = self.decision.next or 0
+
+    def summarise(self, tallies: Sequence[Tally]) -> Summary:
+        """Summarise as the rule wants it."""
+        tallies = sorted(tallies, key=lambda t: t.replication)
+        if self.rule is not None and len(tallies) > 1:
+            return self.rule.summarise(tallies, self.asked)
+        return summarise(tallies, self.asked, self.confidence)
+
+    def to_json(self) -> dict[str, Any] | None:
+        """Return the rule and why it stopped, or None without a rule."""
+        if self.rule is None:
+            return None
+        said = self.decision
+        return {
+            "precision": self.rule.precision,
+            "maximum": self.rule.maximum,
+            "reason": said.reason.value if said is not None and said.reason is not None else None,
+            "undecided": list(said.undecided) if said is not None else [],
+            "imprecise": list(said.imprecise) if said is not None else [],
+        }
 
 
 class _Meter:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,32 +24,11 @@ from sim.model.plan import SENDS, Plan
 from sim.model.psp import Psps
 from sim.model.recorder import Recorder
 from sim.protocol.ledger import Ledger
-from sim.protocol.settings import PRESETS, ProtocolSettings
 from sim.records import STATIONS
+from sim.scenario.presets import settings_of
 from sim.scenario.schema import Incident, PoolSection, Scenario, Servers
 
 Array = npt.NDArray[Any]
-
-
-def settings_of(scenario: Scenario) -> ProtocolSettings:
-    """Return the protocol settings of a scenario: its preset, with what the scenario overrides."""
-    section = scenario.protocol
-    given: dict[str, Any] = {
-        "token_validity_s": section.token_validity,
-        "unreachable_is_final": section.unreachable_is_final,
-        "accepted_expires": section.accepted_expires,
-        "psp_timeout_s": section.psp_timeout,
-        "ec_timeout_s": section.ec_timeout,
-        "receipt_timeout_s": section.receipt_timeout,
-        "idempotency": section.idempotency,
-        "idempotency_validity_s": section.idempotency_validity,
-        "receipt_max_retries": section.receipt_max_retries,
-    }
-    changes = {name: value for name, value in given.items() if value is not None}
-    if section.token_extension is not None:
-        extension = section.token_extension
-        changes["token_extension_s"] = None if isinstance(extension, str) else extension
-    return replace(PRESETS[section.preset], **changes)
 
 
 class _Incidents:
@@ -239,7 +218,7 @@ class _Builder:
 def assemble(scenario: Scenario, replication: int, record: Iterable[str]) -> tuple[World, Streams]:
     """Build one replication of a scenario."""
     streams = Streams(scenario.run.seed, replication)
-    clock, settings, plan = Clock(), settings_of(scenario), Plan(scenario, streams)
+    clock, settings, plan = Clock(), settings_of(scenario.protocol), Plan(scenario, streams)
     window = (scenario.run.warm_up, end_of_arrivals_s(scenario))
     recorder = Recorder(window, len(scenario.psps), record)
     builder = _Builder(scenario, streams, plan, clock)

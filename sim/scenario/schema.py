@@ -212,7 +212,6 @@ class Checkout(Section):
     redirect_wait: Seconds = Field(
         default=30.0, description="how long the page waits for the result before the browser goes back (assumed)"
     )
-    result_wait: Seconds = Field(default=3900.0, description="ECD SEND_PAYMENT_RESULT_TIMEOUT_SECONDS")
     when_close_unanswered: Literal["reverse", "manual_check"] | None = Field(
         default=None, description="by preset: reverse after the token's end (text), manual check (observed)"
     )
