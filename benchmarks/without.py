@@ -12,7 +12,7 @@ from sim.kernel.clock import Steps
 from sim.kernel.station import Station
 from sim.model import assemble
 from sim.model.node import Activating, Node
-from sim.protocol.ledger import Recipient
+from sim.protocol.entities import Recipient
 from sim.protocol.messages import Activate, Answer
 
 T = TypeVar("T")

@@ -39,7 +39,7 @@ def test_defaults_that_have_a_source_are_those_of_the_source(small):
     assert checkout.parallel_activations == 5
     assert (checkout.close.timeout, checkout.close.retries, checkout.close.wait) == (14.0, 3, 30.0)
     assert checkout.close.margin == 10.0
-    assert (checkout.refund.retries, checkout.refund.wait, checkout.result_wait) == (5, 600.0, 3900.0)
+    assert (checkout.refund.retries, checkout.refund.wait) == (5, 600.0)
     assert (node.result.first_wait, node.result.wait, node.result.retries) == (600.0, 120.0, 5)
     assert node.jobs.paSendRt == 3600.0
     assert (psp.outcome_timeout, psp.outcome_tries, psp.outcome_slot) == (15.0, 5, 15.0)
