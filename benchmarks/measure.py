@@ -14,12 +14,13 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks import without
 from benchmarks.idiomatic import Model
+from benchmarks.limit import PLAIN, Limit
 from sim.model.run import replicate
 from sim.scenario.load import Loaded, load
 
@@ -79,29 +80,33 @@ def _idiomatic(loaded: Loaded) -> tuple[int, int]:
     return len(model.records), model.events
 
 
-def _idiomatic_uncollected(loaded: Loaded) -> tuple[int, int]:
-    """Run the idiomatic model with a trick of the simulator that would be easy to take over."""
-    gc.disable()
-    return _idiomatic(loaded)
+def _limit(loaded: Loaded) -> tuple[int, int]:
+    """Run plain carts as cheaply as can be; return payments and events."""
+    limit = Limit(loaded)
+    return len(limit.run()["cart"]), limit.clock.events
 
 
 SIMULATOR, IDIOMATIC = "simulator", "idiomatic"
 NOT_AHEAD, COLLECTED, UNCOLLECTED = "simulator-not-ahead", "simulator-collected", "idiomatic-uncollected"
+LIMIT, PLAINLY, PLAINLY_IDIOMATIC = "plain-limit", "plain-simulator", "plain-idiomatic"
 MODELS: Mapping[str, Callable[[Loaded], tuple[int, int]]] = {
     SIMULATOR: _simulator,
     IDIOMATIC: _idiomatic,
     NOT_AHEAD: without.entering_ahead(_simulator),
     COLLECTED: without.pausing_the_collector(_simulator),
-    UNCOLLECTED: _idiomatic_uncollected,
+    UNCOLLECTED: without.a_collector(_idiomatic),
+    LIMIT: without.a_collector(_limit),
+    PLAINLY: _simulator,
+    PLAINLY_IDIOMATIC: _idiomatic,
 }
 
 
-def world(payments: int) -> Loaded:
-    """Load the benchmark's scenario with a window long enough for about so many payments."""
-    scenario = load(SCENARIO).scenario
+def world(payments: int, sets: Sequence[str] = ()) -> Loaded:
+    """Load the benchmark's scenario, changed by `sets`, with a window long enough for about so many payments."""
+    scenario = load(SCENARIO, sets).scenario
     per_cart = sum(size * share for size, share in scenario.cart.notices.items())
     assert scenario.arrivals.rate is not None
-    return load(SCENARIO, [f"run.window={payments / (per_cart * scenario.arrivals.rate)} s"])
+    return load(SCENARIO, [*sets, f"run.window={payments / (per_cart * scenario.arrivals.rate)} s"])
 
 
 def _peak_bytes() -> int:
@@ -116,8 +121,9 @@ def _peak_bytes() -> int:
 
 def here(model: str, payments: int) -> Measured:
     """Run a model for about so many payments in this process, after a tiny run."""
-    run, loaded = MODELS[model], world(payments)
-    run(world(TINY))
+    sets = PLAIN if model.startswith("plain-") else ()
+    run, loaded = MODELS[model], world(payments, sets)
+    run(world(TINY, sets))
     gc.collect()
     base, wall, cpu = _peak_bytes(), time.perf_counter(), time.process_time()
     made, events = run(loaded)

@@ -3,9 +3,9 @@
     python -m benchmarks.tricks            # a minute or two
     python -m benchmarks.tricks --json
 
-The small tasks run in this process, in turn, and the quickest of several runs counts. Two tricks can be left out of the
-whole simulator (`benchmarks.without`); for these, as for the garbage collector in the idiomatic model, pairs of whole
-runs are measured. `docs/performance.md` keeps the figures.
+The small tasks run in this process, in turn, and the quickest of several runs counts. Two tricks can be left out of
+the whole simulator (`benchmarks.without`); for these, and for the limit of what can be gained (`benchmarks.limit`),
+pairs of whole runs are measured. `docs/performance.md` keeps the figures.
 """
 
 import argparse
@@ -253,18 +253,21 @@ def _kept(make: Callable[[], object]) -> float:
 
 
 def whole(count: int, payments: int) -> Iterator[Gain]:
-    """Whole runs with a trick and without it, in pairs; the median of the ratios decides."""
+    """Compare whole runs with a trick and without it, in pairs; the median of the ratios decides."""
     for trick, one, other in (
         ("answers entered ahead", measure.SIMULATOR, measure.NOT_AHEAD),
         ("collector paused", measure.SIMULATOR, measure.COLLECTED),
         ("collector paused, idiomatic model", measure.UNCOLLECTED, measure.IDIOMATIC),
+        ("the limit, against the simulator", measure.LIMIT, measure.PLAINLY),
+        ("the limit, against the idiomatic model", measure.LIMIT, measure.PLAINLY_IDIOMATIC),
     ):
         found = measure.pairs(one, other, count, payments)
+        task = "a plain payment" if one == measure.LIMIT else "a payment"
         cost = median(1e6 / a.per_cpu_s for a, _ in found)
-        yield Gain(trick, "a payment", "us", cost, cost * median(a.per_cpu_s / b.per_cpu_s for a, b in found))
-        if one == measure.SIMULATOR and other == measure.NOT_AHEAD:
-            first = found[0]
-            yield Gain(trick, "a payment", "events", *(each.events_per_payment for each in first))
+        ratio = median(a.per_cpu_s / b.per_cpu_s for a, b in found)
+        yield Gain(trick, task, "us", cost, cost * ratio)
+        if other == measure.NOT_AHEAD:
+            yield Gain(trick, task, "events", *(each.events_per_payment for each in found[0]))
 
 
 def gains(count: int, payments: int) -> Iterator[Gain]:

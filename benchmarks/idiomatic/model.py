@@ -9,7 +9,7 @@ import simpy
 from benchmarks.idiomatic.records import KO, LOST, OK, TIMEOUT, Cart, Payment
 from benchmarks.idiomatic.servers import EcServers, Process, Server, choice, sampler
 from benchmarks.idiomatic.supported import refuse_unsupported
-from sim.model.assemble import settings_of
+from sim.scenario.presets import settings_of
 from sim.scenario.schema import Psp, Scenario, Service
 
 
@@ -19,7 +19,7 @@ class Model:
     def __init__(self, scenario: Scenario, seed: int) -> None:
         refuse_unsupported(scenario)
         self.scenario = scenario
-        self.settings = settings_of(scenario)
+        self.settings = settings_of(scenario.protocol)
         self.env = simpy.Environment()
         self.rng = random.Random(seed)  # noqa: S311 - a simulation
         self.records: list[dict[str, Any]] = []

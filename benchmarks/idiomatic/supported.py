@@ -1,14 +1,14 @@
 """What of a scenario the idiomatic model understands."""
 
 from sim.kernel.distributions import Constant
-from sim.model.assemble import settings_of
+from sim.scenario.presets import settings_of
 from sim.scenario.schema import Scenario
 
 
 def refuse_unsupported(scenario: Scenario) -> None:
     """Raise `ValueError` when a scenario uses what this model leaves out."""
     links, node, citizen = scenario.links, scenario.node, scenario.citizen
-    settings = settings_of(scenario)
+    settings = settings_of(scenario.protocol)
     servers = (*scenario.ecs, *scenario.psps)
     services = [s for g in scenario.ecs for s in (g.pa_get_payment, g.pa_send_rt)]
     services += [p.psp_notify_payment for p in scenario.psps]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import bench, measure, tricks, without
+from benchmarks.limit import PLAIN, Limit
 from sim.model.run import replicate
 
 
@@ -128,6 +129,15 @@ def test_answers_entered_ahead_change_no_record():
         for name, values in ours.tables[table].items():
             assert np.array_equal(values, waiting.tables[table][name], equal_nan=values.dtype.kind == "f"), name
     assert waiting.events > ours.events + 2 * len(ours.tables["payments"]["cart"])
+
+
+def test_the_limit_pays_plain_carts_at_the_same_moments():
+    """All carts of one notice, all calls answered: every column of the payments is the same, byte for byte."""
+    loaded = measure.world(1000, PLAIN)
+    ours, limit = replicate(loaded, 0).tables["payments"], Limit(loaded).run()
+    assert len(ours["cart"]) > 800
+    for name, values in ours.items():
+        assert np.array_equal(values, limit[name], equal_nan=values.dtype.kind == "f"), name
 
 
 def test_every_trick_is_measured(monkeypatch):
