@@ -104,6 +104,24 @@ def test_an_answer_is_remembered_for_as_long_as_the_key_lives():
     assert payment.fault == "PPT_PAGAMENTO_IN_CORSO"
 
 
+@pytest.mark.parametrize(
+    ("primitive", "option", "takes_ms"),
+    [
+        ("paGetPayment", "protocol.ec_timeout", 540),
+        ("pspNotifyPaymentV2", "protocol.psp_timeout", 660),
+        ("paSendRT", "protocol.receipt_timeout", 740),
+        ("activatePaymentNoticeV2", "checkout.activation.timeout", 660),
+        ("closePaymentV2", "checkout.close.timeout", 120),
+        ("sendPaymentOutcomeV2", "psps.psp.outcome_timeout", 160),
+    ],
+)
+def test_an_answer_counts_up_to_its_callers_timeout(primitive, option, takes_ms):
+    """Each call takes what the table of `model.worlds` says; a timeout 10 ms longer hears it, one 10 ms shorter not."""
+    for timeout_ms, answer in ((takes_ms + 10, "ok"), (takes_ms - 10, "timeout")):
+        calls = rows(run(f"{option}={timeout_ms} ms"), "calls", primitive=primitive, send=0)
+        assert [call.answer for call in calls] == [answer]
+
+
 # --- Checkout and citizens ------------------------------------------------------------------------------------------
 
 
@@ -218,6 +236,14 @@ def test_a_late_outcome_ko_gets_the_fault_of_the_preset(preset, fault):
     assert only(records, "payments").place == "reversed"
 
 
+@pytest.mark.parametrize("end", ["ko", "unreachable", "lost_request", "hang"])
+def test_a_psp_sends_no_outcome_for_what_it_has_not_booked(end):
+    """R9: it owes one for what it accepted; strays and late bookings happen only where they are asked for."""
+    records = run(f"psps.psp.pspNotifyPaymentV2.ends={{{end}: 1}}")
+    assert not rows(records, "calls", primitive="sendPaymentOutcomeV2")
+    assert isnan(only(records, "payments").outcome_s)
+
+
 @pytest.mark.parametrize(("preset", "fault"), [(SANP, "PPT_SEMANTICA"), (NODO, "PPT_TOKEN_SCADUTO")])
 def test_a_stray_outcome_after_the_psps_own_ko_is_refused(preset, fault):
     """R8: KO at 61.43, reversed; the outcome OK that follows all the same changes nothing."""
@@ -308,11 +334,8 @@ def test_a_receipt_that_the_ec_has_already_is_final():
     assert since(payment, "receipt_s") == near(63.35)
 
 
-def test_an_ec_that_has_closed_the_position_says_so():
-    """R3, R12: the PSP's outcome pays at 62.53 but Checkout never hears of it; who comes back finds the notice paid.
-
-    Seen at the world's edge: a token is PAID once, and no try of a paid notice ever issues another token.
-    """
+def test_no_notice_that_was_paid_is_given_another_token():
+    """R3, R12: in a world of losses and of citizens who come back, no try after a payment made has a token."""
     records = run(
         *MANY,
         "links.checkout_node.loss=40%",
