@@ -42,15 +42,22 @@ class Shelf:
         with _refusing(self.file), self._db:
             self._db.execute("INSERT OR REPLACE INTO replications VALUES (?, ?, ?)", (fingerprint, number, tally))
 
+    def finished(self, keys: Sequence[str]) -> set[str]:
+        """Return those of some points' keys that are finished."""
+        return {key for key, in self._select("key", keys)}
+
     def points(self, keys: Sequence[str]) -> dict[str, Any]:
         """Return the rows of those of some points that are finished."""
-        found: dict[str, Any] = {}
+        return {key: json.loads(row) for key, row in self._select("key, row", keys)}
+
+    def _select(self, columns: str, keys: Sequence[str]) -> list[Any]:
+        found: list[Any] = []
         with _refusing(self.file):
             for start in range(0, len(keys), _AT_ONCE):
                 some = keys[start : start + _AT_ONCE]
                 marks = ",".join("?" * len(some))
-                rows = self._db.execute(f"SELECT key, row FROM points WHERE key IN ({marks})", some)  # noqa: S608 - marks
-                found.update((key, json.loads(row)) for key, row in rows)
+                query = f"SELECT {columns} FROM points WHERE key IN ({marks})"  # noqa: S608 - none of it from outside
+                found += self._db.execute(query, some).fetchall()
         return found
 
     def put_point(self, key: str, row: Any) -> None:

@@ -11,10 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 
 from sim.records import STORED, Column, Records, stored
@@ -23,7 +26,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MANIFEST, SUMMARY, PARTS = "manifest.json", "summary.json", "parts"
+POINTS, POINTS_CSV = "points.parquet", "summary.csv"
 MOST_AT_ONCE = 1000
+T = TypeVar("T")
 
 
 class StoreError(Exception):
@@ -52,9 +57,8 @@ class Draft:
             for name in STORED:
                 self._join(name, replications)
             shutil.rmtree(self.folder / PARTS)
-            for document, values in ((MANIFEST, manifest), (SUMMARY, summary)):
-                text = json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False)
-                (self.folder / document).write_text(text + "\n", encoding="utf-8")
+            _write_document(self.folder / MANIFEST, manifest)
+            _write_document(self.folder / SUMMARY, summary)
             self.folder.rename(self.place)
         return self.place
 
@@ -106,6 +110,73 @@ def begin(out: Path, scenario: str, fingerprint: str) -> Draft:
     raise StoreError(f"{parent}: {MOST_AT_ONCE} runs began in one second; try again")
 
 
+@dataclass(frozen=True, slots=True)
+class SweepDraft:
+    """A sweep that is being written, or that was written before: the same sweep has the same place."""
+
+    place: Path
+
+    @property
+    def finished(self) -> bool:
+        """Whether the sweep is there already."""
+        return self.place.is_dir()
+
+    def finish(self, rows: Iterable[Mapping[str, Any]], manifest: Mapping[str, Any]) -> None:
+        """Write all rows, in order, and move the sweep to its place; raises `StoreError`."""
+        try:
+            with TemporaryDirectory(prefix=f".{self.place.name}-", dir=self.place.parent) as beside:
+                folder = Path(beside) / "whole"
+                folder.mkdir()
+                _write_points(folder, iter(rows))
+                _write_document(folder / MANIFEST, manifest)
+                if not self.finished:
+                    folder.rename(self.place)
+        except OSError as error:
+            said = f"{self.place}: cannot be written ({_why(error)}); what was finished is kept, so run it again"
+            raise StoreError(said) from error
+
+    def manifest(self) -> Any:
+        """Read the manifest; raises `StoreError`."""
+        return read_document(self.place)
+
+
+def begin_sweep(out: Path, scenario: str, address: str) -> SweepDraft:
+    """Open the place of a sweep with an address; raises `StoreError` if the folder cannot be written."""
+    parent = out / scenario
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{out}: cannot be written ({_why(error)}); give another folder with --out") from error
+    return SweepDraft(parent / f"sweep-{address[:16]}")
+
+
+def _write_points(folder: Path, rows: Iterator[Mapping[str, Any]]) -> None:
+    """Write a row per point as Parquet and as CSV, a batch at a time."""
+    first = next(rows)
+    kinds = {str: pa.string(), int: pa.int64()}
+    schema = pa.schema([(name, kinds.get(type(value), pa.float64())) for name, value in first.items()])
+    with (
+        pq.ParquetWriter(folder / POINTS, schema, compression="zstd") as table,
+        pa.csv.CSVWriter(folder / POINTS_CSV, schema) as text,
+    ):
+        for batch in batched(chain([first], rows), MOST_AT_ONCE):
+            part = pa.Table.from_pylist([dict(row) for row in batch], schema)
+            table.write_table(part)
+            text.write_table(part)
+
+
+def batched(values: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Yield values in lists of a size, the last one shorter (as `itertools.batched` of Python 3.12)."""
+    left = iter(values)
+    while batch := list(islice(left, size)):
+        yield batch
+
+
+def read_points(sweep: Path) -> "pd.DataFrame":
+    """Read the table of points of a sweep; raises `StoreError`."""
+    return read_table(sweep, "points")
+
+
 def read_table(run: Path, name: str) -> "pd.DataFrame":
     """Read one table of a run; raises `StoreError` if the run does not have it."""
     file = run / f"{name}.parquet"
@@ -125,6 +196,11 @@ def read_document(run: Path, name: str = MANIFEST) -> Any:
         return json.loads((run / name).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise StoreError(f"{run / name}: cannot be read ({error}); give the folder of a run") from error
+
+
+def _write_document(file: Path, values: Any) -> None:
+    text = json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False)
+    file.write_text(text + "\n", encoding="utf-8")
 
 
 def _read(file: Path) -> pa.Table:

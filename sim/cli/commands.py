@@ -23,7 +23,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 
 AUTO: Literal["auto"] = "auto"
 FAILED, BAD_INPUT, UNDECIDED = 1, 2, 3
-_CODES = {"pass": 0, "fail": FAILED, "undecided": UNDECIDED}
+CODES = {"pass": 0, "fail": FAILED, "undecided": UNDECIDED}
 
 File = Annotated[Path, typer.Argument(help="A scenario file (YAML).", show_default=False)]
 Sets = Annotated[
@@ -63,7 +63,9 @@ def root() -> None:
 
 
 @contextmanager
-def _refusing() -> Iterator[None]:
+def refusing(
+    interrupted: str = "interrupted before a replication was finished; nothing was kept",
+) -> Iterator[None]:
     """Answer bad input with what is wrong with it, and a fault of the program with what to report."""
     try:
         from sim.experiment.executors import WorkerError
@@ -71,21 +73,21 @@ def _refusing() -> Iterator[None]:
         from sim.scenario.load import ScenarioError
         from sim.store import StoreError
     except KeyboardInterrupt:
-        _interrupted()
+        _interrupted(interrupted)
     try:
         yield
     except (ScenarioError, StoreError) as error:
-        _remark(str(error))
+        remark(str(error))
         raise typer.Exit(BAD_INPUT) from None
     except (RunError, WorkerError) as error:
-        _remark(f"the simulator failed, and not your scenario: {error}")
+        remark(f"the simulator failed, and not your scenario: {error}")
         raise typer.Exit(FAULT) from None
     except KeyboardInterrupt:
-        _interrupted()
+        _interrupted(interrupted)
 
 
-def _interrupted() -> NoReturn:
-    _remark("interrupted before a replication was finished; nothing was kept")
+def _interrupted(said: str) -> NoReturn:
+    remark(said)
     raise typer.Exit(INTERRUPTED) from None
 
 
@@ -109,8 +111,8 @@ def run(
     """
     from sim.report.terminal import Voice
 
-    wanted, count = _record(record), _count(replications)
-    with _refusing():
+    wanted, count = _record(record), count_of(replications)
+    with refusing():
         from sim.analysis.sequential import Rule
         from sim.experiment.manifest import argv
         from sim.experiment.run import run as run_scenario
@@ -121,22 +123,22 @@ def run(
 
         loaded = load(file, [*(sets or []), *([] if seed is None else [f"run.seed={seed}"])])
         for finding in preflight(loaded):
-            _remark(f"pre-flight: {finding}")
+            remark(f"pre-flight: {finding}")
         with watching(Voice(stderr=True), quiet=quiet) as watch:
             rule = Rule(_precision(precision), maximum, loaded.scenario.run.confidence) if count == AUTO else count
             done = run_scenario(
                 loaded, replications=rule, jobs=jobs, out=out, record=wanted, watch=watch, command=argv()
             )
     if output is Format.JSON:
-        _print(_json(done.to_json()))
+        printed(as_json(done.to_json()))
     else:
-        _print(of_summary(done.summary))
-        _print(conclusion(done.summary), *_stopped(done.manifest), f"results: {done.folder}")
+        printed(of_summary(done.summary))
+        printed(conclusion(done.summary), *_stopped(done.manifest), f"results: {done.folder}")
     if done.interrupted:
         asked = done.manifest["replications_asked"]
-        _remark(f"interrupted: {done.summary.replications} of {asked} replications were finished and kept")
+        remark(f"interrupted: {done.summary.replications} of {asked} replications were finished and kept")
         raise typer.Exit(INTERRUPTED)
-    raise typer.Exit(_CODES[done.summary.verdict.value])
+    raise typer.Exit(CODES[done.summary.verdict.value])
 
 
 def _stopped(manifest: Mapping[str, Any]) -> list[str]:
@@ -154,7 +156,7 @@ def _stopped(manifest: Mapping[str, Any]) -> list[str]:
     return said
 
 
-def _count(text: str | None) -> int | Literal["auto"] | None:
+def count_of(text: str | None) -> int | Literal["auto"] | None:
     """Read a number of replications."""
     if text is None or text == AUTO:
         return text
@@ -187,14 +189,14 @@ def _record(text: str) -> frozenset[str]:
 @app.command()
 def validate(file: File, sets: Sets = None) -> None:
     """Check a scenario and its loads without simulating."""
-    with _refusing():
+    with refusing():
         from sim.scenario.load import load
         from sim.scenario.preflight import preflight
 
         loaded = load(file, sets or [])
         findings = preflight(loaded)
     count = {0: "no remarks", 1: "1 remark"}.get(len(findings), f"{len(findings)} remarks")
-    _print(*map(str, findings), f"{file}: {loaded.scenario.name} is valid, {count} before flight")
+    printed(*map(str, findings), f"{file}: {loaded.scenario.name} is valid, {count} before flight")
 
 
 @app.command()
@@ -202,7 +204,7 @@ def schema() -> None:
     """Print the JSON schema of scenario files, for editors."""
     from sim.scenario.jsonschema import json_schema
 
-    _print(_json(json_schema()))
+    printed(as_json(json_schema()))
 
 
 @app.command()
@@ -210,7 +212,7 @@ def version() -> None:
     """Print the version."""
     from importlib.metadata import version as installed
 
-    _print(installed("pagopa-sim"))
+    printed(installed("pagopa-sim"))
 
 
 @app.command()
@@ -228,25 +230,25 @@ def replay(
     try:
         cases, remarks = load_cases(file, only)
     except CaseError as error:
-        _remark(str(error))
+        remark(str(error))
         raise typer.Exit(BAD_INPUT) from None
-    for remark in remarks:
-        _remark(remark)
+    for said in remarks:
+        remark(said)
     done = list(replayed(cases))
     if output is ReplayFormat.JSON:
-        _print(_json([each.to_json() for each in done]))
+        printed(as_json([each.to_json() for each in done]))
     elif output is ReplayFormat.MERMAID:
         from sim.report.sequence import diagram, page
 
-        _print((diagram(done[0]) if len(done) == 1 else page(done)).rstrip("\n"))
+        printed((diagram(done[0]) if len(done) == 1 else page(done)).rstrip("\n"))
     else:
         from sim.report.replays import of_replay
 
         for each in done:
-            _print(of_replay(each), "")
+            printed(of_replay(each), "")
 
 
-def _print(*what: "RenderableType") -> None:
+def printed(*what: "RenderableType") -> None:
     """Say results; a text goes out as it is, in one piece."""
     from sim.report.terminal import Voice
 
@@ -255,13 +257,13 @@ def _print(*what: "RenderableType") -> None:
         (voice.out if isinstance(each, str) else voice.print)(each)
 
 
-def _remark(text: str) -> None:
+def remark(text: str) -> None:
     """Say what is not a result."""
     from sim.report.terminal import Voice
 
     Voice(stderr=True).out(text)
 
 
-def _json(values: Any) -> str:
+def as_json(values: Any) -> str:
     """Return values as JSON that any encoding of the output can carry."""
     return json.dumps(values, indent=1, allow_nan=False)

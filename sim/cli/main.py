@@ -12,6 +12,7 @@ FAULT, INTERRUPTED = 4, 130
 def main() -> None:
     """Run the command line."""
     try:
+        from sim.cli import experiments  # noqa: F401 - adds its commands
         from sim.cli.commands import app
 
         app()

@@ -1,14 +1,15 @@
 """Progress of a run: a bar on a terminal, plain lines when piped."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from sim.experiment.run import Progress as Far
 from sim.experiment.run import Watch
+from sim.experiment.sweep import SweepProgress
 
 LONG_ENOUGH_S = 1.0
 LINES_EVERY_S = 5.0
@@ -25,6 +26,35 @@ def watching(console: Console, *, quiet: bool) -> Iterator[Watch | None]:
             yield watch
     else:
         yield _lines(console)
+
+
+@contextmanager
+def watching_points(console: Console, *, quiet: bool) -> Iterator[Callable[[SweepProgress], None] | None]:
+    """Give something that shows how far a sweep is, as long as the context lasts."""
+    if quiet:
+        yield None
+    elif console.is_terminal and not console.is_dumb_terminal:
+        columns = (BarColumn(bar_width=None), TextColumn("{task.description}"), TimeRemainingColumn())
+        with Progress(*columns, console=console, transient=True, expand=True) as bar:
+            task = bar.add_task("starting", total=None)
+            yield lambda far: bar.update(
+                task, total=far.replications_of, completed=far.replications, description=_of(far)
+            )
+    else:
+        told_s = [time.perf_counter() - LINES_EVERY_S]
+
+        def watch(far: SweepProgress) -> None:
+            now_s = time.perf_counter()
+            if now_s - told_s[0] >= LINES_EVERY_S or far.points == far.of:
+                told_s[0] = now_s
+                console.print(_of(far))
+
+        yield watch
+
+
+def _of(far: SweepProgress) -> str:
+    found = f" ({far.found} found finished)" if far.found else ""
+    return f"{far.points}/{far.of} points{found}, {far.replications:,}/{far.replications_of:,} replications"
 
 
 class _Pace:

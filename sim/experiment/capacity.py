@@ -1,0 +1,151 @@
+"""Capacity: the smallest value of a number at which the SLOs hold, the largest load that they bear, and the margin.
+
+The search (`sim.experiment.search`) asks for evidence at one value after another, and for more of it where the verdict
+is open. Replications come from the shelf where they are there, and every value is looked at with the same random
+numbers, so that the curve is smoother than its points.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sim.analysis.slo import Slo, judge
+from sim.analysis.summary import estimate_of
+from sim.analysis.tally import Tally
+from sim.experiment.replications import Laboratory, Task, objectives, quantiles_of
+from sim.experiment.search import Effort, Evidence, Found, Visit, evidence, grown, growth_margin, largest, smallest
+from sim.experiment.span import Span
+from sim.scenario import slos as slo_language
+from sim.scenario.load import Loaded, Source
+
+Watch = Callable[[float, int, Evidence], None]
+"""Hears of every look: the value, its replications, and what they say."""
+
+
+@dataclass(frozen=True, eq=False)
+class Capacity:
+    """The answer of a capacity search, and how far the load may grow at that answer.
+
+    `path` is what was varied, `slos` are the objectives as written. `margin` is None where it was not asked for, or
+    where there is no answer to grow from.
+    """
+
+    path: str
+    unit: str
+    slos: tuple[str, ...]
+    found: Found
+    margin: Found | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {
+            "path": self.path,
+            "unit": self.unit,
+            "slos": list(self.slos),
+            "answer": _plain(self.found),
+            "margin": None if self.margin is None else _plain(self.margin),
+        }
+
+
+def _plain(found: Found) -> dict[str, Any]:
+    return {
+        "outcome": found.outcome.value,
+        "answer": found.answer,
+        "low": found.low,
+        "high": found.high,
+        "confidence": found.confidence,
+        "replications": found.replications,
+        "reason": found.reason,
+        "curve": [_point(visit) for visit in found.curve],
+    }
+
+
+def _point(visit: Visit) -> dict[str, Any]:
+    return {
+        "x": visit.x,
+        "replications": visit.replications,
+        "verdict": visit.evidence.verdict.value,
+        "slos": [
+            {"slo": judged.slo.text, "verdict": judged.verdict.value, **judged.estimate.to_json()}
+            for judged in visit.evidence.judged
+        ],
+    }
+
+
+class Evaluator:
+    """Evidence at a value of one path, from replications that are kept."""
+
+    def __init__(
+        self,
+        laboratory: Laboratory,
+        load: Callable[[float], Loaded],
+        asked: Sequence[str] | None,
+        watch: Watch | None = None,
+    ) -> None:
+        self.laboratory = laboratory
+        self.load = load
+        self.asked = asked
+        self.watch = watch
+        self._known: dict[float, tuple[Loaded, tuple[Slo, ...], list[Tally]]] = {}
+
+    def objectives(self, loaded: Loaded) -> tuple[Slo, ...]:
+        """Return the SLOs that are asked for, or else the scenario's; raises `ValueError` for one that is none."""
+        if self.asked is None:
+            return objectives(loaded)
+        scenario = loaded.scenario
+        names = {"psp": tuple(p.name for p in scenario.psps), "ec_group": tuple(g.name for g in scenario.ecs)}
+        return tuple(slo_language.parse(text, names) for text in self.asked)
+
+    def __call__(self, x: float, replications: int, confidence: float) -> Evidence:
+        """Return what so many replications say, each SLO at a confidence."""
+        if x not in self._known:
+            loaded = self.load(x)
+            self._known[x] = loaded, self.objectives(loaded), []
+        loaded, asked, tallies = self._known[x]
+        more = [Task(x, loaded, n, quantiles_of(asked)) for n in range(len(tallies), replications)]
+        tallies += sorted((tally for _, tally in self.laboratory.tallies(more)), key=lambda t: t.replication)
+        found = evidence([judge(slo, estimate_of(tallies, slo, confidence)) for slo in asked])
+        if self.watch is not None:
+            self.watch(x, len(tallies), found)
+        return found
+
+
+def capacity(
+    source: Source,
+    laboratory: Laboratory,
+    path: str,
+    span: Span,
+    xs: Sequence[float],
+    *,
+    sets: Sequence[str] = (),
+    slos: Sequence[str] | None = None,
+    load: bool = False,
+    margin: bool = True,
+    confidence: float = 0.95,
+    most: int = 80,
+    watch: Watch | None = None,
+) -> Capacity:
+    """Find the smallest of the values `xs` of a path at which the SLOs hold, or with `load` the largest.
+
+    `slos` are objectives as text, the scenario's unless given. With `margin`, find also the factor by which arrivals
+    may grow at the answer. Raises `ScenarioError` for a value that cannot be loaded, and `ValueError` for an objective
+    that is none, or if there is none.
+    """
+
+    def at(x: float) -> Loaded:
+        return source.load([*sets, f"{path}={span.text(x)}"])
+
+    evaluator = Evaluator(laboratory, at, slos, watch)
+    asked = evaluator.objectives(at(xs[0]))
+    if not asked:
+        raise ValueError("no objective says what is enough; give one, for example --slo 'tnspo_strict >= 98%'")
+    effort = Effort(confidence, len(asked), most=most)
+    found = (largest if load else smallest)(xs, evaluator, effort)
+    grows = None
+    if margin and found.answer is not None:
+        answer = at(found.answer)
+        if answer.scenario.arrivals.trace is None:
+            bears = [*sets, f"{path}={span.text(found.answer)}"]
+            growing = Evaluator(laboratory, lambda k: source.load([*bears, *grown(answer, k)]), slos, watch)
+            grows = growth_margin(growing, effort)
+    return Capacity(path, span.unit, tuple(slo.text for slo in asked), found, grows)
