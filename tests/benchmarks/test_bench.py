@@ -78,7 +78,7 @@ def test_pairs_alternate_so_that_drift_hits_both(monkeypatch):
 
 
 def test_scales_are_measured_up_and_down(monkeypatch):
-    """Each size but the greatest twice, around it; 2 and 4 us a payment are 100% more; 900 kB more for 900 are 1000."""
+    """All runs but the last twice, around it; 4 us are 100% more than 2; 900 kB more for 900 payments are 1000 each."""
     ran = []
 
     def noted(_model, payments):
@@ -87,10 +87,10 @@ def test_scales_are_measured_up_and_down(monkeypatch):
         return measured(payments=payments, cpu_s=payments * each_s, peak_bytes=2_000_000 + payments * 1000)
 
     monkeypatch.setattr(bench, "apart", noted)
-    found = bench.scaled((10, 100, 1000))
-    assert ran == [10, 100, 1000, 100, 10]
-    assert [each["cpu_us_per_payment"] for each in found["sizes"]] == pytest.approx([2.0, 2.0, 4.0])
-    assert [each["against_first"] for each in found["sizes"]] == pytest.approx([1.0, 1.0, 2.0])
+    found = bench.scaled({10: 2, 100: 1, 1000: 1})
+    assert ran == [10, 10, 100, 1000, 100, 10, 10]
+    assert [each["cpu_us_per_payment"].median for each in found["sizes"]] == pytest.approx([2.0, 2.0, 4.0])
+    assert [each["change"] for each in found["sizes"]] == pytest.approx([0.0, 0.0, 1.0])
     assert found["sizes"][-1]["bytes_per_payment"] == pytest.approx((2_000_000 + 1_000_000 - 1_000_000) / 1000)
     assert found["slope_bytes_per_payment"] == pytest.approx(1000)
 
