@@ -8,14 +8,13 @@ computes `**` of single numbers in another way than that of arrays.
 """
 
 import math
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, special
+from scipy import special
 
 Array = npt.NDArray[Any]
 
@@ -380,73 +379,3 @@ class Mixture(_Quantile):
         """The weighted mean of the parts' means."""
         total = sum(self.weights)
         return sum(w / total * part.mean for w, part in zip(self.weights, self.parts, strict=True))
-
-
-def from_percentiles(kind: str, points: Mapping[float, float]) -> Distribution:
-    """Return the distribution of a kind that has given values at given probabilities (0 < p < 1).
-
-    One point fixes a constant or an exponential, two fix a uniform, lognormal, gamma, weibull or pareto. Raises
-    `ValueError`, with what to write instead, when there are too few or too many, or when they are out of order.
-    """
-    needed = {"constant": 1, "exponential": 1, "uniform": 2, "lognormal": 2, "gamma": 2, "weibull": 2, "pareto": 2}
-    if kind not in needed:
-        raise ValueError(f"{kind} cannot be given by percentiles; write {', '.join(needed)} or its parameters")
-    ordered = sorted(points.items())
-    if len(ordered) != needed[kind]:
-        raise ValueError(f"{kind} is fixed by {needed[kind]} percentile(s), not {len(ordered)}; write that many")
-    for p, value in ordered:
-        if not 0 < p < 1:
-            raise ValueError(f"p{p * 100:g} is not between p0 and p100; write for example p50")
-        if not 0 < value < math.inf:
-            raise ValueError(f"the value at p{p * 100:g} is not positive and finite; write more than zero")
-    (p1, low), (p2, high) = ordered[0], ordered[-1]
-    if len(ordered) == 2 and low >= high:
-        raise ValueError(f"percentiles are out of order: p{p1 * 100:g} is not below p{p2 * 100:g}; write rising values")
-    return _FITS[kind](p1, low, p2, high)
-
-
-def _lognormal(p1: float, low: float, p2: float, high: float) -> Distribution:
-    z1, z2 = float(special.ndtri(p1)), float(special.ndtri(p2))
-    sigma = math.log(high / low) / (z2 - z1)
-    return Lognormal(low * math.exp(-sigma * z1), sigma)
-
-
-def _weibull(p1: float, low: float, p2: float, high: float) -> Distribution:
-    shape = math.log(math.log1p(-p2) / math.log1p(-p1)) / math.log(high / low)
-    return Weibull(shape, low / (-math.log1p(-p1)) ** (1 / shape))
-
-
-def _pareto(p1: float, low: float, p2: float, high: float) -> Distribution:
-    shape = math.log((1 - p1) / (1 - p2)) / math.log(high / low)
-    return Pareto(shape, low * (1 - p1) ** (1 / shape))
-
-
-def _uniform(p1: float, low: float, p2: float, high: float) -> Distribution:
-    slope = (high - low) / (p2 - p1)
-    if low - p1 * slope < 0:
-        raise ValueError("a uniform distribution through these percentiles has negative values; raise the lower one")
-    return Uniform(low - p1 * slope, low + (1 - p1) * slope)
-
-
-def _gamma(p1: float, low: float, p2: float, high: float) -> Distribution:
-    def excess(log_shape: float) -> float:
-        shape = math.exp(log_shape)
-        first, second = special.gammaincinv(shape, p1), special.gammaincinv(shape, p2)
-        return float(np.log(second / first) - math.log(high / low)) if first > 0 else math.inf
-
-    try:
-        shape = math.exp(optimize.brentq(excess, math.log(1e-2), math.log(1e6)))
-    except ValueError:
-        raise ValueError("no gamma distribution has these percentiles; write lognormal or weibull instead") from None
-    return Gamma(shape, low / float(special.gammaincinv(shape, p1)))
-
-
-_FITS: Mapping[str, Callable[[float, float, float, float], Distribution]] = {
-    "constant": lambda p1, low, p2, high: Constant(low),
-    "exponential": lambda p1, low, p2, high: Exponential(-low / math.log1p(-p1)),
-    "uniform": _uniform,
-    "lognormal": _lognormal,
-    "gamma": _gamma,
-    "weibull": _weibull,
-    "pareto": _pareto,
-}

@@ -12,7 +12,7 @@ from typing import Any
 from sim.protocol.entities import Closing, Payment, Position, Recipient
 from sim.protocol.faults import Fault
 from sim.protocol.idempotency import Memory
-from sim.protocol.messages import Activate, Answer, Close, Outcome, ProtocolError, Reply, SendOutcome
+from sim.protocol.messages import OF_EC, Activate, Answer, Close, Outcome, ProtocolError, Reply, SendOutcome
 from sim.protocol.settings import ProtocolSettings
 from sim.protocol.statuses import (
     PAYABLE,
@@ -32,12 +32,6 @@ Watch = Callable[[Position | Payment | Recipient, Payment, float], None]
 """Hears what changed its status, the payment on whose account, and when."""
 _OK = Reply(Outcome.OK)
 _CLOSED = Reply(Outcome.OK, http=200)
-_EC_FAULTS = {
-    Answer.KO: Fault.PPT_ERRORE_EMESSO_DA_PAA,
-    Answer.TIMEOUT: Fault.PPT_STAZIONE_INT_PA_TIMEOUT,
-    Answer.UNREACHABLE: Fault.PPT_STAZIONE_INT_PA_IRRAGGIUNGIBILE,
-    Answer.MALFORMED: Fault.PPT_STAZIONE_INT_PA_ERRORE_RESPONSE,
-}
 
 
 _PAID_FOR = frozenset({_N.PAID, _N.NOTIFIED})
@@ -99,7 +93,7 @@ class Ledger:
         if answer is None:
             return _ko(Fault.PPT_SUPERAMENTOSOGLIA)
         if answer is not Answer.OK:
-            return self._remember(request, _ko(_EC_FAULTS[answer]), now)
+            return self._remember(request, _ko(OF_EC[answer]), now)
         self._last_token += 1
         payment = Payment(self._last_token, position, request, now + self._validity_s(request))
         self._move_payment(payment, _P.PAYING, now)
@@ -335,8 +329,8 @@ class Ledger:
         return unclosed, closed
 
     def _expires(self, closing: Closing) -> bool:
-        expirable = PAYABLE if self.settings.accepted_expires else frozenset({_P.PAYMENT_UNKNOWN})
-        return all(p.status in expirable for p in closing.payments)
+        expirable = PAYABLE if self.settings.accepted_expires else {_P.PAYMENT_UNKNOWN}
+        return {p.status for p in closing.payments} <= expirable
 
     def awaits_jobs(self) -> bool:
         """Whether a job, run late enough, would still change anything."""

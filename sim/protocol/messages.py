@@ -27,6 +27,15 @@ class Answer(StrEnum):
     UNREACHABLE = "unreachable"
 
 
+OF_EC: dict[Answer, Fault] = {
+    Answer.KO: Fault.PPT_ERRORE_EMESSO_DA_PAA,
+    Answer.TIMEOUT: Fault.PPT_STAZIONE_INT_PA_TIMEOUT,
+    Answer.UNREACHABLE: Fault.PPT_STAZIONE_INT_PA_IRRAGGIUNGIBILE,
+    Answer.MALFORMED: Fault.PPT_STAZIONE_INT_PA_ERRORE_RESPONSE,
+}
+"""How the Node says to the caller of an activation what it made of its call to the EC."""
+
+
 class Reply(NamedTuple):
     """A reply of the Node; `http` only for closePaymentV2, `token` only for an activation."""
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from sim.kernel import distributions as law
 from sim.kernel.distributions import Distribution
+from sim.kernel.percentiles import from_percentiles
 from sim.scenario.flaws import Flaw, FlawError, each, suggestion
 from sim.scenario.units import amount_cents, duration_s, share
 
@@ -169,7 +170,7 @@ def _fitted(kind: str, options: Mapping[str, Any], of: Quantity) -> Distribution
         fix = "write percentiles only, or parameters only"
         raise FlawError(Flaw((str(key),), f"stands beside percentiles; {fix}", of_key=True) for key in others)
     values = each(options, lambda key: _positive(of.read(options[key])))
-    return law.from_percentiles(kind, {float(key[1:]) / 100: value for key, value in values.items()})
+    return from_percentiles(kind, {float(key[1:]) / 100: value for key, value in values.items()})
 
 
 def _just(options: Mapping[Any, Any], expected: tuple[str, ...], fix: str) -> None:

@@ -27,8 +27,8 @@ from sim.kernel.distributions import (
     Truncated,
     Uniform,
     Weibull,
-    from_percentiles,
 )
+from sim.kernel.percentiles import from_percentiles
 
 LEAST, MOST = 2.0**-53, 1 - 2.0**-53
 """The smallest and the largest uniform that is ever drawn."""
