@@ -50,8 +50,8 @@ class SweepProgress:
 class Sweep:
     """A finished sweep; `points` is a data frame with a row per point.
 
-    Its columns are `point`, the paths that were varied, `verdict`, and for every metric its mean and, as
-    `<metric>.low` and `<metric>.high`, its interval.
+    Its columns are `point`, the paths that were varied, `verdict`, and of every metric `<metric>_mean`, `<metric>_low`
+    and `<metric>_high`.
     """
 
     folder: Path
@@ -67,7 +67,7 @@ class Sweep:
 
     def _repr_html_(self) -> str:
         """Show what was varied, the verdict and the means of the headline figures, in Jupyter."""
-        shown = self.points[["point", *self.manifest["varied"], "verdict", *HEADLINE]]
+        shown = self.points[["point", *self.manifest["varied"], "verdict", *(f"{name}_mean" for name in HEADLINE)]]
         return f"<p>{escape(repr(self))}</p>" + shown.to_html(index=False, float_format="{:.4g}".format)
 
 
@@ -199,7 +199,7 @@ def row_of(summary: Summary) -> dict[str, Any]:
     row: dict[str, Any] = {"verdict": summary.verdict.value, "replications": summary.replications}
     for name, estimate in summary.metrics.items():
         found = estimate.to_json()
-        row |= {name: found["mean"], f"{name}.low": found["low"], f"{name}.high": found["high"]}
+        row |= {f"{name}_{part}": found[part] for part in ("mean", "low", "high")}
     for judged in summary.slos:
         row[judged.slo.text] = judged.verdict.value
     return row

@@ -31,5 +31,5 @@ def of_points(points: "pd.DataFrame", varied: Sequence[str]) -> Table:
         table.add_column(METRICS[name].title, justify="right", max_width=14)
     for _, row in points.head(MOST).iterrows():
         verdict = Text(row["verdict"], style=_STYLES.get(row["verdict"], ""))
-        table.add_row(*(str(row[path]) for path in varied), verdict, *(shown(row[n], METRICS[n].unit) for n in FIGURES))
+        table.add_row(*(str(row[path]) for path in varied), verdict, *(shown(row[f"{n}_mean"], METRICS[n].unit) for n in FIGURES))
     return table
