@@ -22,8 +22,8 @@ _KINDS: tuple[tuple[Callable[[Any], float], str], ...] = (
     (duration_s, "s"), (rate_per_s, "/s"), (amount_cents, "cent"), (share, ""),
 )  # fmt: skip
 """Readers of quantities, and the unit of what they return."""
-LARGEST_WHOLE = 2**53
-"""Whole numbers up to here are exact as floats."""
+LARGEST_WHOLE = 10**15
+"""Whole numbers up to here, and their halves, are exact as floats."""
 DIGITS = 12
 """Significant digits of values between the limits: a million of them differ, and a tenth is written 0.1."""
 
