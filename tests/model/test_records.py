@@ -66,14 +66,48 @@ def test_a_notification_leaves_when_it_has_its_connection(tmp_path):
     assert [payment.notified_s for payment in rows(records, "payments")] == near(110.77, 111.43)
 
 
-@pytest.mark.parametrize("link", ["node_ec", "node_psp"])
-def test_a_request_may_arrive_after_its_caller_has_given_up(link):
-    """A link of 20 s each way, with timeouts of 7 and 15 s: the work is done, and nobody knows; the run ends."""
-    payment = only(run(f"links.{link}.latency=20 s"), "payments")
-    if link == "node_ec":
-        assert payment.fault == "PPT_STAZIONE_INT_PA_TIMEOUT"
-    else:
-        assert (payment.notify_answer, payment.place) == ("timeout", "receipted")
+@pytest.mark.parametrize("limit", ["run.seed=1", "node.ec_pool.size=1", "ecs.ec.workers=1"])
+def test_the_node_gives_up_a_question_that_is_still_on_its_way(limit):
+    """A link of 10 s to the ECs, and a timeout of 7 s from 0.11 on: known at 7.12, whatever the limits of the EC."""
+    records = run("links.node_ec.latency=10 s", limit)
+    assert only(records, "payments").fault == "PPT_STAZIONE_INT_PA_TIMEOUT"
+    assert only(records, "carts").settled_s == near(57.12)
+
+
+LATE = pytest.mark.xfail(strict=True, reason="with limits, the Node learns of a timeout when the request arrives")
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        "run.seed=1",
+        pytest.param("node.ec_pool.size=5", marks=LATE),
+        pytest.param("ecs.ec.workers=5", marks=LATE),
+    ],
+)
+def test_the_next_question_goes_when_the_one_before_was_given_up(limit):
+    """Five notices in two lanes, a link of 10 s: three rounds of 7.12 s, the last of which is over at 21.36."""
+    records = run("links.node_ec.latency=10 s", "cart.notices={5: 1}", "checkout.parallel_activations=2", limit)
+    assert {p.fault for p in rows(records, "payments")} == {"PPT_STAZIONE_INT_PA_TIMEOUT"}
+    assert [p.requested_s for p in rows(records, "payments")] == near(50, 50, 57.12, 57.12, 64.24)
+    assert only(records, "carts").settled_s == near(71.36)
+
+
+@LATE
+def test_a_connection_is_free_again_when_its_call_was_given_up(tmp_path):
+    """One connection to the ECs, a link of 10 s: the second cart, 1 s after the first, asks at 57.11 s of the run."""
+    records = run(
+        "links.node_ec.latency=10 s", "node.ec_pool.size=1", arrivals=trace(tmp_path, 50, 51), folder=tmp_path
+    )
+    sent = [call.sent_s for call in rows(records, "calls", primitive="paGetPayment")]
+    assert sent[:2] == near(50.11, 57.11)
+
+
+@pytest.mark.parametrize("limit", ["run.seed=1", "node.psp_pool.size=1", "psps.psp.workers=1"])
+def test_the_node_gives_up_a_notification_that_is_still_on_its_way(limit):
+    """A link of 10 s to the PSP: in doubt at 67.77, booked at 71.37, and paid by the outcome that is there at 82.47."""
+    payment = only(run("links.node_psp.latency=10 s", limit), "payments")
+    assert (payment.notify_answer, payment.answered_s, payment.paid_s) == ("timeout", near(117.77), near(132.47))
 
 
 # --- states ---------------------------------------------------------------------------------------------------------

@@ -108,7 +108,7 @@ NODE = sections(
     result=sections(first_wait=of("0 s", "600 s"), wait=of("5 s", "120 s"), retries=of(0, 5)),
 )
 LINK = sections(latency=of("0 s", "10 ms", {"uniform": {"low": "0 s", "high": "900 ms"}}), loss=RARE)
-"""A message that is longer under way than its caller waits (1 s at least) is a case of its own: see `tests/model`."""
+"""A message that is longer under way than its caller waits (1 s at least) is a case of its own: `tests/model`."""
 LINKS = sections(checkout_node=LINK, node_ec=LINK, node_psp=LINK)
 
 
