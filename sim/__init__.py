@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sim.analysis.intervals import Estimate as Estimate
     from sim.analysis.summary import Summary as Summary
+    from sim.api import capacity as capacity
     from sim.api import load as load
     from sim.api import run as run
+    from sim.api import sweep as sweep
     from sim.experiment.run import Run as Run
     from sim.model.run import RunError as RunError
     from sim.scenario.load import Loaded as Loaded
@@ -33,11 +35,25 @@ _HOMES = {
     "ScenarioError": "sim.scenario.load",
     "StoreError": "sim.store",
     "Summary": "sim.analysis.summary",
+    "capacity": "sim.api",
     "load": "sim.api",
     "run": "sim.api",
+    "sweep": "sim.api",
 }
 
-__all__ = ["Estimate", "Loaded", "Run", "RunError", "ScenarioError", "StoreError", "Summary", "load", "run"]
+__all__ = [
+    "Estimate",
+    "Loaded",
+    "Run",
+    "RunError",
+    "ScenarioError",
+    "StoreError",
+    "Summary",
+    "capacity",
+    "load",
+    "run",
+    "sweep",
+]
 
 
 def __getattr__(name: str) -> Any:

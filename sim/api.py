@@ -6,9 +6,19 @@ from typing import Any, Literal
 
 from sim.analysis.sequential import Rule
 from sim.experiment import run as experiment
+from sim.experiment.capacity import Capacity
+from sim.experiment.capacity import capacity as find_capacity
+from sim.experiment.design import Kind, read_vary
+from sim.experiment.executors import crew
+from sim.experiment.replications import Laboratory
 from sim.experiment.run import Run
-from sim.scenario.load import Loaded, from_dict
+from sim.experiment.search import candidates
+from sim.experiment.span import parse as parse_span
+from sim.experiment.sweep import Sweep
+from sim.experiment.sweep import sweep as run_sweep
+from sim.scenario.load import Loaded, Source, from_dict
 from sim.scenario.load import load as load_file
+from sim.shelf import shelf
 
 Scenario = str | Path | Mapping[str, Any] | Loaded
 
@@ -60,3 +70,52 @@ def run(
     elif replications is not None:
         wanted = int(replications)
     return experiment.run(loaded, replications=wanted, jobs=jobs, out=out, record=record)
+
+
+def sweep(
+    scenario: str | Path,
+    vary: Mapping[str, str | Sequence[str]],
+    *,
+    design: Literal["grid", "lhs", "sobol"] = "grid",
+    points: int | None = None,
+    sets: Sequence[str] = (),
+    replications: int | None = None,
+    jobs: int | None = 1,
+    out: str | Path = "results",
+) -> Sweep:
+    """Run a scenario at every point of a design and return the table of points.
+
+    `vary` says which values a path takes: `"4,8,16"`, `"1..5"`, `"log:1 s..9 s:7"`, or a list; with `lhs` and `sobol` a
+    range, and `points` says how many. What is finished is kept in `out` and not computed again.
+    """
+    options = [f"{path}={values if isinstance(values, str) else ','.join(values)}" for path, values in vary.items()]
+    chosen = read_vary(options, Kind(design), points)
+    return run_sweep(scenario, chosen, sets=sets, replications=replications, jobs=jobs, out=out)
+
+
+def capacity(
+    scenario: str | Path,
+    path: str,
+    between: str,
+    *,
+    slos: Sequence[str] | None = None,
+    load: bool = False,
+    margin: bool = True,
+    sets: Sequence[str] = (),
+    most: int = 80,
+    jobs: int | None = 1,
+    out: str | Path = "results",
+) -> Capacity:
+    """Find the smallest value of a path at which the objectives hold, or with `load` the largest, with its interval.
+
+    `between` is a range such as `"1..200"` or `"log:1 s..1 min"`. `slos` are objectives, the scenario's unless given. With
+    `margin`, the answer says too by how much arrivals may grow there. `most` is the number of replications that one
+    value may cost.
+    """
+    span, _ = parse_span(between)
+    with shelf(Path(out)) as kept, crew(jobs) as workers:
+        laboratory = Laboratory(workers, kept)
+        xs = candidates(span)
+        return find_capacity(
+            Source(scenario), laboratory, path, span, xs, sets=sets, slos=slos, load=load, margin=margin, most=most
+        )
