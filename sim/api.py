@@ -109,9 +109,8 @@ def capacity(
     """Find the smallest value of a path at which the objectives hold, or with `load` the largest, with its interval.
 
     `between` is a range such as `"1..200"` or `"log:1 s..1 min"`. `slos` are objectives, the scenario's unless given.
-    With
-    `margin`, the answer says too by how much arrivals may grow there. `most` is the number of replications that one
-    value may cost.
+    With `margin`, the answer says too by how much arrivals may grow there. `most` is the number of replications that
+    one value may cost.
     """
     span, _ = parse_span(between)
     with shelf(Path(out)) as kept, crew(jobs) as workers:
