@@ -227,7 +227,7 @@ def _levels(written: str | Sequence[str]) -> tuple[str, ...]:
         raise ValueError("has no values; write for example 1,2,4 or 1..5")
     if not all(texts):
         raise ValueError("has an empty value; leave out the comma")
-    seen: dict[float | str, str] = {}
+    seen: dict[tuple[float | str, str], str] = {}
     for text in texts:
         _check_text(text)
         key = span.same(text)
@@ -294,8 +294,8 @@ def _problems_of_list(file: str, paths: list[str], rows: list[tuple[int, tuple[s
     if len(rows) > MAX_POINTS:
         return [Problem(start, "", f"has more than {MAX_POINTS} points", "write fewer rows")]
     _check_paths([(path, start) for path in paths], problems)
-    keys: dict[str, float | str] = {}
-    seen: dict[tuple[float | str, ...], int] = {}
+    keys: dict[str, tuple[float | str, str]] = {}
+    seen: dict[tuple[tuple[float | str, str], ...], int] = {}
     for line, row in rows:
         at = Position(file, line, 1)
         if len(row) != len(paths):

@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from sim.scenario.units import amount_cents, duration_s, rate_per_s, share, shown
@@ -93,29 +94,32 @@ def between(low: Any, high: Any, *, whole: bool | None = None, log: bool = False
         first, last, unit = _converted(low, high)
     if whole is None:
         whole = not unit and all(re.fullmatch(r"\+?\d+", str(limit).strip()) for limit in (low, high))
-    span = Span(first, last, unit, whole, log)
     if not first < last:
         fix = "write the lower limit first" if first > last else "write two limits that differ, or one value"
         raise ValueError(f"{shown(low)}..{shown(high)} does not run upwards; {fix}")
     if log and not first > 0:
         raise ValueError(f"{shown(low)}..{shown(high)} has no logarithm at {first:g}; write a lower limit above zero")
     if whole and (last > LARGEST_WHOLE or not first.is_integer() or not last.is_integer()):
-        raise ValueError(f"{span} is not a range of whole numbers; write whole limits up to {LARGEST_WHOLE}")
-    return span
+        fix = f"write whole limits up to {LARGEST_WHOLE}"
+        raise ValueError(f"{shown(low)}..{shown(high)} is not a range of whole numbers; {fix}")
+    return Span(first, last, unit, whole, log)
 
 
-def same(text: str) -> float | str:
-    """Return what two ways to write one quantity have in common: `1 s` and `1000 ms`; of other texts, the text."""
-    for read, unit in _KINDS:
-        try:
-            value = read(text)
-        except ValueError:
-            continue
-        return value if not unit else f"{value:.{DIGITS}g} {unit}"
-    try:
-        return float(text)
-    except ValueError:
-        return text.strip()
+def same(text: str) -> tuple[float | str, str]:
+    """Return what all ways to write one quantity have in common, such as `1 s` and `1000 ms`; else the text."""
+    parts = _PARTS.fullmatch(text.strip())
+    kind = _base(parts[2]) if parts else None
+    if parts is None or kind is None:
+        return text.strip(), ""
+    return float(f"{float(parts[1]) * kind[0]:.{DIGITS}g}"), kind[1]
+
+
+@cache
+def _base(unit: str) -> tuple[float, str] | None:
+    """Return how many base units a unit is, and which; None for what is no unit."""
+    if not unit:
+        return 1.0, ""
+    return next(((read(f"1{unit}"), base) for read, base in _KINDS if _reads(read, f"1{unit}")), None)
 
 
 def _parts(limit: Any) -> tuple[float, str]:
@@ -123,7 +127,7 @@ def _parts(limit: Any) -> tuple[float, str]:
     if parts is None:
         raise ValueError(f"{shown(limit)} is not a quantity; write for example 10, 250 ms, 120/s or 2%")
     number, unit = float(parts[1]), parts[2]
-    if unit and not any(_reads(read, f"1{unit}") for read, _ in _KINDS):
+    if _base(unit) is None:
         raise ValueError(f"{shown(limit)} has the unit {unit}, which is not known; write ms, s, min, h, /s, % or EUR")
     if number < 0 or not math.isfinite(number):
         raise ValueError(f"{shown(limit)} is {'negative' if number < 0 else 'not finite'}; write zero or more")

@@ -65,10 +65,10 @@ def test_a_grid_has_every_combination_and_the_last_path_changes_first():
 
 def test_a_grid_of_a_million_points_takes_no_time_and_no_memory():
     """Its last point is there at once, and it travels as the few values it is made of."""
-    began = time.perf_counter()
+    began = time.process_time()
     design = read_vary(["a=1..1000", "b=1..1000"])
     assert design[999_999].values == {"a": "1000", "b": "1000"}
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
     assert len(pickle.dumps(design)) < 20_000
 
 
@@ -174,9 +174,9 @@ def test_a_list_of_ten_thousand_points_is_read_in_less_than_a_second(tmp_path):
     """A sweep of that many has to be listed and resumed in two."""
     file = tmp_path / "p.csv"
     file.write_text("a,b,c\n" + "".join(f"{n} ms,{n / 7}%,{n}\n" for n in range(10_000)))
-    began = time.perf_counter()
+    began = time.process_time()
     assert len(list(read_list(file))) == 10_000
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 # --- what is refused ------------------------------------------------------------------------------------------------
