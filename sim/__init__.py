@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sim.api import run as run
     from sim.api import sweep as sweep
     from sim.experiment.run import Run as Run
+    from sim.experiment.stored import read as read
     from sim.model.run import RunError as RunError
     from sim.scenario.load import Loaded as Loaded
     from sim.scenario.load import ScenarioError as ScenarioError
@@ -37,6 +38,7 @@ _HOMES = {
     "Summary": "sim.analysis.summary",
     "capacity": "sim.api",
     "load": "sim.api",
+    "read": "sim.experiment.stored",
     "run": "sim.api",
     "sweep": "sim.api",
 }
@@ -51,6 +53,7 @@ __all__ = [
     "Summary",
     "capacity",
     "load",
+    "read",
     "run",
     "sweep",
 ]

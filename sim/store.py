@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 MANIFEST, SUMMARY, PARTS = "manifest.json", "summary.json", "parts"
 POINTS, POINTS_CSV = "points.parquet", "summary.csv"
+TALLIES = "tallies.parquet"
 MOST_AT_ONCE = 1000
 T = TypeVar("T")
 
@@ -51,12 +52,21 @@ class Draft:
                 pq.write_table(_arrow(records, STORED[name], table), beside, compression="zstd")
                 beside.replace(part)
 
-    def finish(self, manifest: Mapping[str, Any], summary: Mapping[str, Any], replications: Sequence[int]) -> Path:
-        """Join the parts of these replications, add the documents, and move the run to its place."""
+    def finish(
+        self,
+        manifest: Mapping[str, Any],
+        summary: Mapping[str, Any],
+        replications: Sequence[int],
+        tallies: Sequence[bytes] = (),
+    ) -> Path:
+        """Join the parts of these replications, add documents and packed tallies, and move the run to its place."""
         with self._refusing():
             for name in STORED:
                 self._join(name, replications)
             shutil.rmtree(self.folder / PARTS)
+            numbers = pa.array(replications[: len(tallies)], pa.int32())
+            packed = pa.table({"replication": numbers, "tally": pa.array(tallies, pa.binary())})
+            pq.write_table(packed, self.folder / TALLIES, compression="none")
             _write_document(self.folder / MANIFEST, manifest)
             _write_document(self.folder / SUMMARY, summary)
             self.folder.rename(self.place)
@@ -188,6 +198,12 @@ def read_table(run: Path, name: str) -> "pd.DataFrame":
     except (pa.ArrowInvalid, OSError) as error:
         raise StoreError(f"{file}: is not a table of a run ({_why(error)})") from error
     return frame
+
+
+def read_tallies(run: Path) -> list[bytes]:
+    """Read the packed tallies of a run, in order of replication; raises `StoreError`."""
+    packed: list[bytes] = read_table(run, "tallies")["tally"].tolist()
+    return packed
 
 
 def read_document(run: Path, name: str = MANIFEST) -> Any:

@@ -18,6 +18,7 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 from sim.analysis.metrics import HEADLINE, METRICS
+from sim.analysis.packing import pack
 from sim.analysis.sequential import Decision, Rule
 from sim.analysis.shown import shown_estimate
 from sim.analysis.slo import Slo
@@ -221,7 +222,7 @@ def _into(
             "activations": sum(t.activations for t in tallies),
             **manifest.of_program(),
         }
-        folder = draft.finish(document, summary.to_json(), numbers)
+        folder = draft.finish(document, summary.to_json(), numbers, [pack(t) for t in tallies])
     return Run(summary, document, folder, tuple(tallies), interrupted)
 
 

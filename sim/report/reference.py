@@ -187,6 +187,7 @@ def records_page() -> str:
             ("`manifest.json`", "what was run: scenario, seed, versions, machine"),
             ("`summary.json`", "every figure, in the structure of [docs/metrics.md](../docs/metrics.md)"),
             *((f"[`{name}.parquet`](#{name}parquet)", about[name.upper()]) for name in STORED),
+            ("`tallies.parquet`", "the sums of each replication that figures are made from, for `sim.read(FOLDER)`"),
         ]),
         *(_columns(name, about[name.upper()]) for name in STORED),
         "## Categories\n",

@@ -19,6 +19,7 @@ FILES = {
     "refusals.parquet",
     "reversals.parquet",
     "stations.parquet",
+    "tallies.parquet",
 }
 """What the folder of a run has."""
 PASSES, FAILS, UNDECIDED = "token_expiry_rate < 90%", "token_expiry_rate < 1%", "token_expiry_rate < 20%"
@@ -99,7 +100,7 @@ def test_the_manifest_tells_how_to_make_the_run_again(run, scenario, tmp_path):
 
 @pytest.mark.parametrize(("wanted", "more"), [("", set()), ("calls", {"calls"}), ("calls,states", {"calls", "states"})])
 def test_a_run_keeps_its_files_and_those_asked_for(run, tmp_path, wanted, more):
-    """Two documents and six tables; calls and states only with `--record`."""
+    """Two documents, six tables and the tallies; calls and states only with `--record`."""
     run("--quiet", "--record", wanted)
     (folder,) = runs(tmp_path)
     assert {file.name for file in folder.iterdir()} == FILES | {f"{name}.parquet" for name in more}

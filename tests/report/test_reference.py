@@ -22,7 +22,7 @@ from sim.report.conformance import REASONS, Conformance, conformance_of
 from sim.report.markdown import notes, table
 from sim.report.reference import CASES_FILE, MANIFEST, ROOT, RULES_TESTS, pages, protocol_page
 from sim.store import MANIFEST as MANIFEST_FILE
-from sim.store import SUMMARY
+from sim.store import SUMMARY, TALLIES
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def test_a_run_leaves_the_manifest_and_the_files_that_are_described(tmp_path):
     run = sim.run(scenario, out=tmp_path, record=("calls", "states"))
     assert set(json.loads((run.folder / MANIFEST_FILE).read_text(encoding="utf-8"))) == set(MANIFEST)
     assert {file.name for file in run.folder.iterdir()} == {
-        MANIFEST_FILE, SUMMARY, *(f"{name}.parquet" for name in STORED),
+        MANIFEST_FILE, SUMMARY, TALLIES, *(f"{name}.parquet" for name in STORED),
     }  # fmt: skip
 
 

@@ -1,0 +1,68 @@
+"""Summaries read back from the document that they were written as, so that a stored run shows the figures it had.
+
+The inverse of `Summary.to_json`; what was not finite comes back as NaN. Objectives are given as they were parsed, since
+the document has them as text.
+"""
+
+from collections.abc import Mapping, Sequence
+from math import nan
+from typing import Any
+
+from sim.analysis.indicators import Indicator
+from sim.analysis.intervals import Estimate
+from sim.analysis.slo import Judged, Slo, Verdict
+from sim.analysis.summary import Summary
+
+_PARTS = ("mean", "low", "high")
+
+
+def summary_of(document: Mapping[str, Any], slos: Sequence[Slo]) -> Summary:
+    """Return the summary that a document was made from; raises `ValueError` for a document of another structure."""
+    try:
+        opened, curve = document["open_tokens"], document["outcome_curve"]
+        moments = zip(*(opened[part] for part in _PARTS), strict=True)
+        count = document["replications"]  # in each of which every moment has its open tokens, if only none
+        return Summary(
+            document["confidence"],
+            count,
+            _estimates(document["metrics"]),
+            _estimates(document["by"]),
+            tuple(_judged(slo, said) for slo, said in zip(slos, document["slos"], strict=True)),
+            tuple(_indicator(said) for said in document["indicators"]),
+            *(_estimates(document[name]) for name in ("stations", "calls", "refusals", "money")),
+            tuple(opened["at_s"]),
+            tuple(Estimate(_number(mean), _number(low), _number(high), count) for mean, low, high in moments),
+            {psp: tuple(map(_number, shares)) for psp, shares in _curves(curve)},
+            tuple(document["warnings"]),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not a summary of this version ({type(error).__name__}: {error})") from error
+
+
+def _estimates(values: Mapping[str, Any]) -> Any:
+    """Return the estimates of a tree of names."""
+    if set(values) == {*_PARTS, "n"}:
+        return _estimate(values)
+    return {name: _estimates(each) for name, each in values.items()}
+
+
+def _estimate(values: Mapping[str, Any]) -> Estimate:
+    mean, low, high = (_number(values[part]) for part in _PARTS)
+    return Estimate(mean, low, high, values["n"])
+
+
+def _number(value: float | None) -> float:
+    return nan if value is None else float(value)
+
+
+def _judged(slo: Slo, said: Mapping[str, Any]) -> Judged:
+    return Judged(slo, _estimate(said), Verdict(said["verdict"]))
+
+
+def _indicator(said: Mapping[str, Any]) -> Indicator:
+    name, title, subject = (said[key] for key in ("indicator", "title", "subject"))
+    return Indicator(name, title, subject, _estimate(said), said["threshold"], Verdict(said["verdict"]))
+
+
+def _curves(curve: Mapping[str, Any]) -> Sequence[tuple[str, Sequence[float | None]]]:
+    return [*([("", curve["share"])] if curve["share"] else []), *curve["by_psp"].items()]
