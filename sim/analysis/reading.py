@@ -23,17 +23,20 @@ def summary_of(document: Mapping[str, Any], slos: Sequence[Slo]) -> Summary:
         moments = zip(*(opened[part] for part in _PARTS), strict=True)
         count = document["replications"]  # in each of which every moment has its open tokens, if only none
         return Summary(
-            document["confidence"],
-            count,
-            _estimates(document["metrics"]),
-            _estimates(document["by"]),
-            tuple(_judged(slo, said) for slo, said in zip(slos, document["slos"], strict=True)),
-            tuple(_indicator(said) for said in document["indicators"]),
-            *(_estimates(document[name]) for name in ("stations", "calls", "refusals", "money")),
-            tuple(opened["at_s"]),
-            tuple(Estimate(_number(mean), _number(low), _number(high), count) for mean, low, high in moments),
-            {psp: tuple(map(_number, shares)) for psp, shares in _curves(curve)},
-            tuple(document["warnings"]),
+            confidence=document["confidence"],
+            replications=count,
+            metrics=_estimates(document["metrics"]),
+            by=_estimates(document["by"]),
+            slos=tuple(_judged(slo, said) for slo, said in zip(slos, document["slos"], strict=True)),
+            indicators=tuple(map(_indicator, document["indicators"])),
+            stations=_estimates(document["stations"]),
+            calls=_estimates(document["calls"]),
+            refusals=_estimates(document["refusals"]),
+            money=_estimates(document["money"]),
+            open_tokens_at_s=tuple(opened["at_s"]),
+            open_tokens=tuple(Estimate(_number(mean), _number(low), _number(high), count) for mean, low, high in moments),
+            outcome_curve={psp: tuple(map(_number, shares)) for psp, shares in _curves(curve)},
+            warnings=tuple(document["warnings"]),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a summary of this version ({type(error).__name__}: {error})") from error
