@@ -7,7 +7,7 @@ score intervals, at the sample size that the variance between replications is wo
 surveys), and are never narrower than if all events were independent.
 
 Sources: Law, Simulation Modeling and Analysis, ch. 9; Korn and Graubard (1998), Survey Methodology 24; Wilson (1927),
-JASA 22.
+JASA 22; Clopper and Pearson (1934), Biometrika 26.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri, stdtrit
+from scipy.special import betaincinv, ndtri, stdtrit
 
 Values = Sequence[float] | npt.NDArray[Any]
 
@@ -100,6 +100,17 @@ def total(values: Values, each: float, confidence: float) -> Estimate:
     square = z**2 * spread / found.n
     middle, half = centre + square / 2, sqrt(square * (centre + square / 4))
     return Estimate(centre, max(0.0, middle - half) if centre > 0 else 0.0, middle + half, found.n)
+
+
+def proportion(count: int, things: int, confidence: float) -> Estimate:
+    """Estimate the share of few independent things that have something, by the exact interval.
+
+    For example of replications: with the confidence at least, where scores would be approximate.
+    """
+    tail = (1 - confidence) / 2
+    low = float(betaincinv(count, things - count + 1, tail)) if count else 0.0
+    high = float(betaincinv(count + 1, things - count, 1 - tail)) if count < things else 1.0
+    return Estimate(count / things, low, high, things)
 
 
 def _linearised(tops: Values, bases: Values) -> tuple[float, float, int]:

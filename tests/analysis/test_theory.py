@@ -39,7 +39,7 @@ def test_the_eye_clinic():
 def test_the_emission_inspection_station():
     """Gross et al., example 2.5, M/M/3/7: a car a minute, 6 minutes each, 3 stalls, 4 places to wait.
 
-    p0 = 0.00088, Lq = 3.09, L = 6.06, and 30.3 cars an hour cannot enter: p7 = 6^7 / (3^4 3!) p0 with 1 / p0 =
+    p0 = 0.00088, Lq = 3.09, L = 6.06. Half the cars cannot enter: p7 = 6^7 / (3^4 3!) p0 = 576 p0 with 1 / p0 =
     1 + 6 + 18 + 36 x 31 = 1141. A car waits in states 3 to 6, 36 (1 + 2 + 4 + 8) p0.
     """
     found = neighbour(1 / 60, 360.0, 1.0, 3, 4)
@@ -67,9 +67,7 @@ def test_the_call_centre():
     [(1, 0.0101, 0.01), (10, 4.461, 0.01), (20, 12.03, 0.01), (50, 37.90, 0.01), (100, 84.06, 0.01), (10, 6.216, 0.05)],
 )
 def test_tables_of_erlang_b(workers, offered, refused):
-    """Traffic tables (for example ITU-D SG 2, Teletraffic Engineering Handbook): load at 1% and 5%, to three or
-    four digits.
-    """
+    """Traffic tables (for example in the Teletraffic Engineering Handbook of ITU-D): loads at 1% and at 5%."""
     assert erlang_b(workers, offered) == pytest.approx(refused, rel=2e-3)
 
 
