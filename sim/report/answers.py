@@ -8,7 +8,9 @@ from sim.analysis.metrics import METRICS
 from sim.analysis.shown import shown_estimate
 from sim.experiment.capacity import Capacity
 from sim.experiment.search import Evidence, Found
+from sim.experiment.sensitivity import Sensitivity
 
+MOST_NAMED = 6
 _STYLES = {"pass": "green", "fail": "bold red", "undecided": "yellow"}
 
 
@@ -56,3 +58,47 @@ def _curve(answer: Capacity) -> Table:
 def _interval(estimate: object, unit: str) -> tuple[str, str]:
     mean, interval = shown_estimate(estimate, unit)  # type: ignore[arg-type]
     return mean, f"({interval})"
+
+
+def of_sensitivity(found: Sensitivity) -> RenderableType:
+    """Return the assumption ledger, or Sobol's indices, and what was not moved."""
+    points = f"{len(found.study)} points, {len(found.study.factors)} numbers with a range"
+    parts: list[RenderableType] = [_ledger(found) if found.study.kind == "morris" else _indices(found)]
+    parts.append(Text(f"\n{points}, by {found.study.kind}"))
+    if found.untested:
+        named = ", ".join(each.path for each in found.untested[:MOST_NAMED])
+        more = f" and {len(found.untested) - MOST_NAMED} more" if len(found.untested) > MOST_NAMED else ""
+        parts.append(Text(f"assumed and not moved: {named}{more}", style="dim"))
+    return Group(*parts)
+
+
+def _ledger(found: Sensitivity) -> Table:
+    table = Table(
+        box=None, pad_edge=False, header_style="bold", title_justify="left",
+        title="Assumptions, by how much of the answer rests on them",
+        caption="weight: what the number moves over its range, in distances of the objective from its limit; "
+        "at 1 it may turn the verdict", caption_justify="left",
+    )  # fmt: skip
+    for name in ("rank", "assumed", "range"):
+        table.add_column(name)
+    table.add_column("weight", justify="right")
+    table.add_column("most on")
+    for row in found.ledger:
+        weight = f"{row.weight.mean:.2g} ({row.weight.low:.2g} to {row.weight.high:.2g})"
+        style = "bold red" if row.turns else ""
+        table.add_row(
+            str(row.rank), row.factor.name, f"{row.factor.low} to {row.factor.high}", Text(weight, style), row.output
+        )
+    return table
+
+
+def _indices(found: Sensitivity) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", title="Sobol's indices", title_justify="left")
+    for name in ("output", "number"):
+        table.add_column(name)
+    for name in ("alone", "with all others"):
+        table.add_column(name, justify="right")
+    for each in sorted(found.indices, key=lambda i: (i.output, -i.total.mean)):
+        shares = (f"{e.mean:.2f} ({e.low:.2f} to {e.high:.2f})" for e in (each.first, each.total))
+        table.add_row(each.output, each.factor.name, *shares)
+    return table

@@ -52,9 +52,18 @@ def watching_points(console: Console, *, quiet: bool) -> Iterator[Callable[[Swee
         yield watch
 
 
+@contextmanager
+def counting(console: Console, *, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """Give something that shows how many replications are finished, as long as the context lasts."""
+    with watching_points(console, quiet=quiet) as watch:
+        yield None if watch is None else lambda done, of: watch(SweepProgress(done, of, done, of, 0))
+
+
 def _of(far: SweepProgress) -> str:
-    found = f" ({far.found} found finished)" if far.found else ""
-    return f"{far.points}/{far.of} points{found}, {far.replications:,}/{far.replications_of:,} replications"
+    done = f"{far.replications:,}/{far.replications_of:,} replications"
+    if far.of == far.replications_of:
+        return done
+    return f"{far.points}/{far.of} points{f' ({far.found} found finished)' if far.found else ''}, {done}"
 
 
 class _Pace:

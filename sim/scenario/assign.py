@@ -4,6 +4,7 @@ A path goes by keys, by the names of list items (or their numbers from 0), and s
 `psps.psp-a.outcome_delay.p98=3s`. Sections that are not there are made, so that any value with a default can be set.
 """
 
+import re
 from collections.abc import Sequence
 
 from sim.scenario.annotations import strip
@@ -12,6 +13,8 @@ from sim.scenario.extend import driven_out, is_law
 from sim.scenario.tree import MAX_DEPTH, Position, Problem, ScenarioError, Tree, parse
 
 SHOWN = 60
+_STEPS = re.compile(r"(?<!\.p\d\d)\.|\.(?!\d)")
+"""Dots between steps; that of a percentile such as p99.9 is none."""
 
 
 def assign(root: Tree, assignments: Sequence[str], problems: list[Problem]) -> None:
@@ -28,7 +31,7 @@ def _assign(root: Tree, assignment: str, problems: list[Problem]) -> None:
     at = Position(f"--set {text}")
     path, equals, written = assignment.partition("=")
     path = path.strip()
-    keys = path.split(".")
+    keys = _STEPS.split(path)
     if not equals or not path or not written.strip():
         raise _error(at, path, "is no assignment", "write path=value, for example run.seed=7")
     if not all(keys) or len(keys) > MAX_DEPTH:
