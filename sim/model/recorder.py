@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from sim.model.sender import Sent
 
 Array = npt.NDArray[Any]
-ROWS = 1024
+ROWS, TOGETHER = 1024, 64
+"""Rows that are packed at a time, and packs that are joined."""
 
 PRIMITIVE_NAMES = tuple(primitive.name for primitive in PRIMITIVES_OF_PROTOCOL)
 OF_ECS = frozenset({"activatePaymentNoticeV2", "paGetPayment", "paSendRT"})
@@ -68,6 +69,7 @@ class Table:
         self.columns = columns
         self.rows: list[tuple[Any, ...]] = []
         self.chunks: list[list[Array]] = []
+        self._small: list[list[Array]] = []
         self.codes = [
             {name: code for code, name in enumerate(c.names)} if isinstance(c.names, tuple) else None for c in columns
         ]
@@ -85,12 +87,21 @@ class Table:
             for column, codes, values in zip(self.columns, self.codes, zip(*self.rows, strict=True), strict=True):
                 coded = values if codes is None else [codes[value] for value in values]
                 chunk.append(np.array(coded, dtype=column.dtype))
-            self.chunks.append(chunk)
+            self._small.append(chunk)
             self.rows.clear()
+            if len(self._small) == TOGETHER:
+                self._merge()
+
+    def _merge(self) -> None:
+        """Join small chunks to a large one: only large arrays give their memory back when they are let go."""
+        if self._small:
+            self.chunks.append([np.concatenate(parts) for parts in zip(*self._small, strict=True)])
+            self._small.clear()
 
     def columns_sorted_by(self, keys: Sequence[str]) -> dict[str, Array]:
         """Return all columns, rows in the order of the keys, and let go of the chunks."""
         self.pack()
+        self._merge()
         names = [column.name for column in self.columns]
         if not self.chunks:
             return empty(tuple(self.columns))
