@@ -4,10 +4,11 @@ The inverse of `Summary.to_json`; what was not finite comes back as NaN. Objecti
 the document has them as text.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import nan
 from typing import Any
 
+from sim.analysis.collapse import Collapse
 from sim.analysis.indicators import Indicator
 from sim.analysis.intervals import Estimate
 from sim.analysis.slo import Judged, Slo, Verdict
@@ -20,8 +21,7 @@ def summary_of(document: Mapping[str, Any], slos: Sequence[Slo]) -> Summary:
     """Return the summary that a document was made from; raises `ValueError` for a document of another structure."""
     try:
         opened, curve = document["open_tokens"], document["outcome_curve"]
-        moments = zip(*(opened[part] for part in _PARTS), strict=True)
-        count = document["replications"]  # in each of which every moment has its open tokens, if only none
+        count = document["replications"]
         return Summary(
             confidence=document["confidence"],
             replications=count,
@@ -34,9 +34,10 @@ def summary_of(document: Mapping[str, Any], slos: Sequence[Slo]) -> Summary:
             refusals=_estimates(document["refusals"]),
             money=_estimates(document["money"]),
             open_tokens_at_s=tuple(opened["at_s"]),
-            open_tokens=tuple(Estimate(_number(mean), _number(low), _number(high), count) for mean, low, high in moments),
+            open_tokens=tuple(_moments(opened, count)),
             outcome_curve={psp: tuple(map(_number, shares)) for psp, shares in _curves(curve)},
             warnings=tuple(document["warnings"]),
+            collapses=tuple(map(_collapse, document["collapses"])),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a summary of this version ({type(error).__name__}: {error})") from error
@@ -58,6 +59,12 @@ def _number(value: float | None) -> float:
     return nan if value is None else float(value)
 
 
+def _moments(opened: Mapping[str, Any], count: int) -> Iterator[Estimate]:
+    """Yield the tokens open at each moment; every replication has some, if only none."""
+    for mean, low, high in zip(*(opened[part] for part in _PARTS), strict=True):
+        yield Estimate(_number(mean), _number(low), _number(high), count)
+
+
 def _judged(slo: Slo, said: Mapping[str, Any]) -> Judged:
     return Judged(slo, _estimate(said), Verdict(said["verdict"]))
 
@@ -65,6 +72,11 @@ def _judged(slo: Slo, said: Mapping[str, Any]) -> Judged:
 def _indicator(said: Mapping[str, Any]) -> Indicator:
     name, title, subject = (said[key] for key in ("indicator", "title", "subject"))
     return Indicator(name, title, subject, _estimate(said), said["threshold"], Verdict(said["verdict"]))
+
+
+def _collapse(said: Mapping[str, Any]) -> Collapse:
+    probability, healthy, collapsed = (_estimate(said[key]) for key in ("probability", "healthy", "collapsed"))
+    return Collapse(said["metric"], probability, tuple(said["replications"]), healthy, collapsed, said["threshold"])
 
 
 def _curves(curve: Mapping[str, Any]) -> Sequence[tuple[str, Sequence[float | None]]]:
