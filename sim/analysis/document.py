@@ -47,6 +47,12 @@ DOCUMENT: Mapping[str, str] = {
     "confidence": "confidence of every interval",
     "replications": "replications summarised",
     "warnings[]": "what to mind when reading the figures",
+    "collapses[].metric": "a metric in which replications fall in two groups, so that its mean describes neither",
+    "collapses[].probability": "estimate of the probability of a replication to collapse",
+    "collapses[].replications[]": "numbers of the replications that did",
+    "collapses[].healthy": "estimate over the others",
+    "collapses[].collapsed": "estimate over those that collapsed",
+    "collapses[].threshold": "halfway between the nearest two of the groups",
 }
 """Structure of the JSON document: path to value, and what the value is.
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.analysis import intervals
+from sim.analysis.collapse import Collapse, collapses
 from sim.analysis.indicators import OFFICIAL, Indicator
 from sim.analysis.intervals import Estimate
 from sim.analysis.metrics import METRICS, QUANTILES, Metric
@@ -27,7 +28,8 @@ class Summary:
     `metrics[name]`, and `by[dimension][group][name]`; percentiles are metrics named like `user_wait_p95`.
     `stations[name]`, `calls[primitive]`, `refusals[primitive]` and `money[place]` have named estimates.
     `open_tokens` has an estimate for each moment of `open_tokens_at_s`. `outcome_curve` has the share of accepted
-    tokens whose outcome came within each delay of `DELAY_GRID_S`, by PSP and, under "", for all.
+    tokens whose outcome came within each delay of `DELAY_GRID_S`, by PSP and, under "", for all. `collapses` are the
+    metrics in which replications fall in two groups, so that their means describe neither.
     """
 
     confidence: float
@@ -44,6 +46,7 @@ class Summary:
     open_tokens: tuple[Estimate, ...]
     outcome_curve: Mapping[str, Sequence[float]]
     warnings: tuple[str, ...]
+    collapses: tuple[Collapse, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -97,6 +100,7 @@ class Summary:
             "confidence": self.confidence,
             "replications": self.replications,
             "warnings": list(self.warnings),
+            "collapses": [each.to_json() for each in self.collapses],
         }
 
 
@@ -124,6 +128,7 @@ def summarise(tallies: Sequence[Tally], slos: Sequence[Slo], confidence: float =
         tuple(intervals.mean(list(at), confidence) for at in zip(*(t.open_tokens for t in tallies), strict=True)),
         _curve(tallies),
         tuple(_warnings(tallies)),
+        collapses(tallies, confidence),
     )
 
 

@@ -49,6 +49,15 @@ class Format(StrEnum):
     JSON = "json"
 
 
+class RunFormat(StrEnum):
+    """How a run is printed; the last two are for systems that run checks."""
+
+    TABLE = "table"
+    JSON = "json"
+    GITHUB = "github"
+    JUNIT = "junit"
+
+
 class ReplayFormat(StrEnum):
     """How a replay is printed."""
 
@@ -103,7 +112,7 @@ def run(
     out: Out = Path("results"),
     record: Annotated[str, typer.Option(help="Also record calls, states, or both (calls,states).")] = "",
     quiet: Quiet = False,
-    output: Annotated[Format, typer.Option("--format", help="How to print the results.")] = Format.TABLE,
+    output: Annotated[RunFormat, typer.Option("--format", help="How to print the results.")] = RunFormat.TABLE,
 ) -> None:
     """Run a scenario: replications, headline figures with intervals, causes, indicators and verdicts.
 
@@ -118,6 +127,7 @@ def run(
         from sim.experiment.run import run as run_scenario
         from sim.report.progress import watching
         from sim.report.tables import conclusion, of_summary
+        from sim.report.verdicts import github, junit
         from sim.scenario.load import load
         from sim.scenario.preflight import preflight
 
@@ -129,8 +139,10 @@ def run(
             done = run_scenario(
                 loaded, replications=rule, jobs=jobs, out=out, record=wanted, watch=watch, command=argv()
             )
-    if output is Format.JSON:
+    if output is RunFormat.JSON:
         printed(as_json(done.to_json()))
+    elif output is not RunFormat.TABLE:
+        printed((github if output is RunFormat.GITHUB else junit)(done.summary, loaded.scenario.name))
     else:
         printed(of_summary(done.summary))
         printed(conclusion(done.summary), *_stopped(done.manifest), f"results: {done.folder}")

@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from sim.analysis.collapse import Collapse
 from sim.analysis.indicators import OFFICIAL, Indicator
 from sim.analysis.intervals import Estimate
 from sim.analysis.metrics import HEADLINE, METRICS
@@ -59,8 +60,21 @@ def _parts(summary: Summary) -> Iterator[RenderableType]:
         yield _indicators(summary.indicators, interval)
     if summary.stations:
         yield _stations(summary)
+    for each in summary.collapses:
+        yield _collapse(each, summary.replications)
     for warning in summary.warnings:
         yield Text(f"\nnote: {warning}", style="yellow")
+
+
+def _collapse(found: Collapse, replications: int) -> Text:
+    metric = METRICS[found.metric]
+    chance, between = shown_estimate(found.probability, "share")
+    return Text(
+        f"\ncollapse: in {len(found.replications)} of {replications} replications {metric.title} is "
+        f"{shown(found.collapsed.mean, metric.unit)}, in the others {shown(found.healthy.mean, metric.unit)}: the mean "
+        f"describes neither. The probability of a collapse is {chance} ({between})",
+        style="bold red",
+    )
 
 
 def _sign(verdict: Verdict) -> Text:

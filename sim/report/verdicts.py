@@ -1,0 +1,58 @@
+"""Verdicts for machines: annotations of GitHub Actions, and JUnit's XML, so that a capacity check can gate a change."""
+
+from xml.etree import ElementTree as ET
+
+from sim.analysis.metrics import METRICS
+from sim.analysis.shown import shown_estimate
+from sim.analysis.slo import Judged, Verdict
+from sim.analysis.summary import Summary
+
+_LEVELS = {Verdict.PASS: "notice", Verdict.FAIL: "error", Verdict.UNDECIDED: "warning"}
+
+
+def github(summary: Summary, name: str) -> str:
+    """Return a workflow command for each SLO: an error where it fails, a warning where it is undecided."""
+    return "\n".join(_annotation(each, name) for each in summary.slos)
+
+
+def _annotation(each: Judged, name: str) -> str:
+    title = _escaped(f"{name}: {each.slo.text}", property_=True)
+    return f"::{_LEVELS[each.verdict]} title={title}::{_escaped(_said(each))}"
+
+
+def junit(summary: Summary, name: str) -> str:
+    """Return a test suite with a case for each SLO; one that is undecided is an error, for want of evidence."""
+    counts = {verdict: sum(each.verdict is verdict for each in summary.slos) for verdict in Verdict}
+    suite = ET.Element(
+        "testsuite",
+        name=_printable(name),
+        tests=str(len(summary.slos)),
+        failures=str(counts[Verdict.FAIL]),
+        errors=str(counts[Verdict.UNDECIDED]),
+    )
+    for each in summary.slos:
+        case = ET.SubElement(suite, "testcase", classname=_printable(name), name=_printable(each.slo.text))
+        if each.verdict is not Verdict.PASS:
+            tag = "failure" if each.verdict is Verdict.FAIL else "error"
+            ET.SubElement(case, tag, message=_said(each)).text = _said(each)
+        else:
+            ET.SubElement(case, "system-out").text = _said(each)
+    ET.indent(suite)
+    return ET.tostring(suite, encoding="unicode", xml_declaration=False)
+
+
+def _said(each: Judged) -> str:
+    mean, interval = shown_estimate(each.estimate, METRICS[each.slo.metric].unit)
+    return f"{each.verdict.value}: {mean} ({interval}), {each.estimate.n} replications"
+
+
+def _escaped(text: str, *, property_: bool = False) -> str:
+    """Escape as GitHub asks for: percent and line ends, and in properties also colon and comma."""
+    for character in "%\r\n" + (":," if property_ else ""):
+        text = text.replace(character, f"%{ord(character):02X}")
+    return text
+
+
+def _printable(text: str) -> str:
+    """Leave out what XML cannot say."""
+    return "".join(character for character in text if character.isprintable())

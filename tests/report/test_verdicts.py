@@ -1,0 +1,41 @@
+"""Verdicts for machines: what GitHub's documentation of workflow commands and JUnit's readers ask for."""
+
+from types import SimpleNamespace
+from xml.etree import ElementTree as ET
+
+from sim.analysis.intervals import Estimate
+from sim.analysis.slo import Judged, Slo, Verdict
+from sim.report.verdicts import github, junit
+
+SUMMARY = SimpleNamespace(
+    slos=(
+        Judged(Slo("tnspo >= 98%", "tnspo_official", None, "", "", ">=", 0.98), Estimate(0.99, 0.985, 0.995, 10), Verdict.PASS),
+        Judged(Slo("user_wait < 3 s", "user_wait", None, "", "", "<", 3.0), Estimate(4.0, 3.5, 4.5, 10), Verdict.FAIL),
+        Judged(
+            Slo("tnspo{psp=a,b:c} >= 98%", "tnspo_official", None, "psp", "a,b:c", ">=", 0.98),
+            Estimate(0.98, 0.97, 0.99, 10),
+            Verdict.UNDECIDED,
+        ),
+    )
+)  # fmt: skip
+
+
+def test_github_gets_a_command_for_each_objective():
+    """Errors fail a check, warnings do not; %, comma and colon in a property are written %25, %2C and %3A."""
+    assert github(SUMMARY, "world").splitlines() == [
+        "::notice title=world%3A tnspo >= 98%25::pass: 99.000%25 (98.500%25 to 99.500%25), 10 replications",
+        "::error title=world%3A user_wait < 3 s::fail: 4 s (3.5 s to 4.5 s), 10 replications",
+        "::warning title=world%3A tnspo{psp=a%2Cb%3Ac} >= 98%25::"
+        "undecided: 98.000%25 (97.000%25 to 99.000%25), 10 replications",
+    ]
+
+
+def test_junit_has_a_case_for_each_objective():
+    """Well-formed whatever a name has in it; a failure for a fail, an error for what is not known."""
+    suite = ET.fromstring(junit(SUMMARY, 'wo<r>ld & "co"\x00'))  # noqa: S314 - written above
+    assert {key: suite.get(key) for key in ("name", "tests", "failures", "errors")} == {
+        "name": 'wo<r>ld & "co"', "tests": "3", "failures": "1", "errors": "1",
+    }  # fmt: skip
+    assert [case.get("name") for case in suite] == [each.slo.text for each in SUMMARY.slos]
+    assert [case[0].tag for case in suite] == ["system-out", "failure", "error"]
+    assert suite[1][0].get("message") == "fail: 4 s (3.5 s to 4.5 s), 10 replications"
