@@ -359,3 +359,20 @@ def test_groups_and_psps_keep_their_own_settings():
     for call in rows(records, "calls"):
         if call.primitive in ("paGetPayment", "pspNotifyPaymentV2"):
             assert call.answered_s - call.sent_s == pytest.approx(expected[call.counterpart], abs=1e-6)
+
+
+@pytest.mark.xfail(strict=True, reason="the draws of a call that is sent again repeat after 64 sends")
+def test_a_receipt_may_get_through_after_any_number_of_sends():
+    """Each send fails with f = 98%, 200 retries: 60 (f^64 - f^200) = 15.4 receipts need 65 to 200 sends.
+
+    None does with probability 2e-8, since each of the 60 has the probability 25.7%.
+    """
+    records = run(
+        "run.window=60 s",
+        "arrivals.rate=1/s",
+        "ecs.ec.paSendRT.ends={unreachable: 98%}",
+        "protocol.receipt_max_retries=200",
+        record=(),
+    )
+    delivered = [p.receipt_sends for p in rows(records, "payments") if p.place == "receipted"]
+    assert any(sends > 64 for sends in delivered)
