@@ -1,0 +1,60 @@
+"""What a figure rests on: the inputs of a sensitivity analysis, the greatest effect first."""
+
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.patches import Patch
+
+from sim.report.plots.letters import plain, wrapped
+from sim.report.plots.looks import BLACK, BLUE
+from sim.report.plots.paper import Picture, blank, drawn, note, sheet
+from sim.report.plots.words import shown, title_of, unit_axis, unit_of
+
+_LABEL_EM = 36.0
+
+
+@drawn
+def tornado(effects: pd.DataFrame, metric: str, *, what: str = "", most: int = 15) -> Picture:
+    """Draw how much a metric rests on each input, the greatest first.
+
+    `effects` has one row per input: `path`, `effect` (the change of the metric when the input goes through its range,
+    in the unit of the metric; below zero if it falls), `low` and `high` of its interval and, if known, `assumed`:
+    whether the input's value is an assumption. `what` names another measure, such as a share of variance.
+    """
+    effects = effects.sort_values("effect", key=lambda column: -column.abs(), kind="stable")
+    top = effects.head(most)
+    height_in = 1.8 + 0.27 * max(len(top), 3)
+    picture, (axes,) = sheet(f"What \u201c{title_of(metric)}\u201d rests on", height_in=height_in)
+    assumed = top["assumed"].to_numpy(dtype=bool) if "assumed" in top else np.zeros(len(top), dtype=bool)
+    looks: dict[bool, dict[str, Any]] = {
+        False: {"facecolor": BLUE, "edgecolor": BLACK, "linewidth": 0, "label": "has a source"},
+        True: {"facecolor": "#F3C9A8", "edgecolor": BLACK, "hatch": "////", "linewidth": 0, "label": "assumed"},
+    }
+    for place, (effect, low, high) in enumerate(zip(top["effect"], top["low"], top["high"], strict=True)):
+        axes.barh(place, effect, height=0.66, **looks[bool(assumed[place])])
+        if np.isfinite([low, high]).all():
+            axes.plot([low, high], [place, place], color=BLACK, marker="|", linewidth=1.0)
+    axes.axvline(0, color=BLACK, linewidth=0.8)
+    axes.set_yticks(range(len(top)), [plain(path, 40) for path in top["path"]])
+    axes.set_ylim(len(top) - 0.4, -0.6)
+    axes.set_ylabel("input (path)")
+    axes.grid(visible=False, axis="y")
+    axes.grid(visible=True, axis="x")
+    change = f"change of \u201c{title_of(metric)}\u201d over the input's range ({unit_of(metric)})"
+    axes.set_xlabel(wrapped(what or change, _LABEL_EM))
+    unit_axis(axes.xaxis, "" if what else unit_of(metric))
+    if "assumed" in effects and len(top):
+        kinds = [Patch(**looks[each]) for each in sorted(set(assumed.tolist()))]
+        axes.legend(handles=kinds, loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=2)
+    if not len(top):
+        blank(axes, "no inputs")
+    left_out = len(effects) - len(top)
+    more = f"{left_out} inputs with less effect are left out." if left_out else ""
+    note(picture, "Bars have their intervals.", more)
+    picture.alt = f"Effect on {title_of(metric)}: " + "; ".join(
+        f"{plain(path, 60)} {shown(effect, '' if what else unit_of(metric))}"
+        for path, effect in zip(top["path"][:5], top["effect"][:5], strict=True)
+    )
+    return picture

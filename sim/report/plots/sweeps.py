@@ -1,0 +1,65 @@
+"""A metric over the values of one path, or of two."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sim.analysis.slo import Slo
+from sim.report.plots.letters import plain
+from sim.report.plots.looks import STROKES
+from sim.report.plots.paper import Picture, blank, drawn, entry, legend, note, sheet
+from sim.report.plots.points import draw_limit, extent, metric_axis, ordered
+from sim.report.plots.quantities import scale_of
+from sim.report.plots.words import capital, title_of
+
+
+@drawn
+def sweep(
+    points: pd.DataFrame, path: str, metric: str, *, by: str | None = None, slo: Slo | None = None, most: int = 6
+) -> Picture:
+    """Draw a metric over the values of a path with its interval; a line for each value of `by`, another path.
+
+    Of more than `most` lines, those are shown that are evenly spread over the values of `by`. `slo` gives the limit.
+    Points that share both values differ in something else: they are then drawn without a line between them.
+    """
+    picture, (axes,) = sheet(f"{capital(title_of(metric))} over {plain(path, 40)}", height_in=3.9)
+    scale = scale_of(points[path])
+    groups = list(_groups(points, by))
+    chosen = sorted({round(place) for place in np.linspace(0, len(groups) - 1, min(most, len(groups)))})
+    handles: list[Any] = []
+    for stroke, (name, rows) in zip(STROKES * (1 + most // len(STROKES)), [groups[n] for n in chosen], strict=False):
+        x, mean, low, high = ordered(rows, path, metric, scale)
+        alone = len(np.unique(x)) < len(x)
+        settings = {**stroke.settings, **({"linestyle": ""} if alone else {})}
+        handles += axes.plot(x, mean, label=name, **settings)
+        if alone:
+            axes.vlines(x, low, high, color=stroke.colour, linewidth=1.0)
+        else:
+            axes.fill_between(x, low, high, color=stroke.colour, alpha=0.2, linewidth=0)
+    scale.set(axes.xaxis)
+    axes.set_xlabel(scale.label(path))
+    metric_axis(axes, metric)
+    if slo is not None:
+        draw_limit(axes, slo, scale.places, points[f"{metric}_mean"].to_numpy(dtype=float))
+    if by is not None and handles:
+        left_out = len(groups) - len(chosen)
+        more = [entry(f"{left_out} more not shown")] if left_out else []
+        legend(picture, [*handles, *more], plain(by))
+    if not len(points):
+        blank(axes, "no points")
+    note(picture, f"{len(points)} points, with the intervals of their means.")
+    picture.alt = f"{title_of(metric)} over {path}: {extent(points, metric)}"
+    return picture
+
+
+def _groups(points: pd.DataFrame, by: str | None) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Return names and rows of the lines, in the order of the values that they have in common."""
+    if by is None:
+        yield "", points
+        return
+    order = scale_of(points[by])
+    for place in np.unique(order.places):
+        rows = points[order.places == place]
+        yield plain(rows[by].iloc[0]), rows

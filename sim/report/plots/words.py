@@ -1,0 +1,84 @@
+"""How metrics, scenarios and varied paths are called in a picture, with their units."""
+
+import re
+from collections.abc import Mapping
+
+from matplotlib.axis import Axis
+from matplotlib.ticker import FuncFormatter
+
+from sim.analysis.metrics import METRICS
+from sim.analysis.slo import Slo
+from sim.experiment.run import Run
+from sim.report.plots.letters import USUAL_EM, plain, wrapped
+
+_UNITS: Mapping[str, str] = {"share": "%", "count": "number", "EUR": "euros"}
+_PERCENTILE = re.compile(r"(?P<name>\w+)_p(?P<percentile>\d+(?:\.\d+)?)")
+
+
+def unit_of(metric: str) -> str:
+    """Return the unit of a metric, of a percentile of one, or of one in a group (`tnspo_strict{psp=psp-a}`)."""
+    known = METRICS.get(parts_of(metric)[0])
+    return _UNITS.get(known.unit, known.unit) if known else "value"
+
+
+def title_of(metric: str) -> str:
+    """Return what a metric is called."""
+    name, percentile, group = parts_of(metric)
+    known = METRICS.get(name)
+    title = known.title if known else plain(name, 40)
+    if percentile:
+        title += f", {percentile}th percentile"
+    return f"{title}, {plain(group, 40)}" if group else title
+
+
+def capital(text: str) -> str:
+    """Return a text as it begins a sentence."""
+    return text[:1].upper() + text[1:]
+
+
+def parts_of(metric: str) -> tuple[str, str, str]:
+    """Return the name of a metric, its percentile and its group, of which any but the first may be empty."""
+    bare, _, group = metric.partition("{")
+    found = None if bare in METRICS else _PERCENTILE.fullmatch(bare)
+    name, percentile = (found["name"], found["percentile"]) if found else (bare, "")
+    return name, percentile, group.rstrip("}")
+
+
+def label_of(metric: str, most: int = 40) -> str:
+    """Return the label of an axis that has a metric, on lines of so many usual letters."""
+    return wrapped(f"{title_of(metric)} ({unit_of(metric)})", most * USUAL_EM)
+
+
+def limit_of(slo: Slo) -> str:
+    """Return the name of a line at the limit of an SLO."""
+    operator = {">=": "\u2265", "<=": "\u2264"}.get(slo.operator, slo.operator)
+    return f"limit: {operator} {shown(slo.limit, unit_of(slo.metric))}"
+
+
+def unit_axis(axis: Axis, unit: str) -> None:
+    """Show numbers of a unit on an axis as a person reads them."""
+    if unit == "%":
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.6g}%"))
+    else:
+        axis.set_major_formatter(FuncFormatter(lambda value, _: thousands(value)))
+
+
+def shown(value: float, unit: str) -> str:
+    """Return a number with its unit, as axes show it."""
+    if unit == "%":
+        return f"{100 * value:.3g}%"
+    return f"{thousands(value)} {unit}" if unit in ("s", "min") else thousands(value)
+
+
+def thousands(value: float) -> str:
+    """Return a number with its thousands apart and no digits that say nothing."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def of_run(run: Run, what: str = "") -> str:
+    """Say which run a picture is of."""
+    count = run.summary.replications
+    scenario = run.manifest["scenario"]
+    title = plain(scenario.get("title") or "", 90)
+    name = f"Scenario {plain(scenario['name'], 40)}{f' ({title})' if title else ''}"
+    return f"{name}, {count} replication{'' if count == 1 else 's'}{f'; {what}' if what else ''}."

@@ -1,0 +1,207 @@
+"""Every picture of a run shows the numbers that it should."""
+
+import numpy as np
+import pytest
+from analysis.hand import PAYMENTS, cart, records
+
+from report.pictures import layers, legend, line, run_of, texts, twice
+from sim.analysis.slo import Slo
+from sim.report import plots
+from sim.report.plots.fates import FATES
+
+
+@pytest.fixture(scope="module")
+def hand(tmp_path_factory):
+    """Return the run made by hand, as two replications that do not differ."""
+    wait = Slo("p(95, user_wait) < 6 s", "user_wait", 95.0, "", "", "<", 6.0)
+    return run_of(tmp_path_factory.mktemp("hand"), *twice(), slos=[wait])
+
+
+def test_the_curve_of_outcome_delays_has_the_shares_by_hand(hand):
+    """Of 6 accepted tokens, outcomes came after 0 (cart 10), 1.5 (1), 4, 4 (2) and 1888 s (7), and one never (8).
+
+    psp-a accepted 5 of them and psp-b the one without outcome, so that psp-b is the worse and comes first.
+    """
+    (axes,) = plots.outcome_delay(hand).axes
+    for label, within in {
+        "all": {0.5: 1 / 6, 1.5: 2 / 6, 2: 2 / 6, 4: 4 / 6, 7200: 5 / 6},
+        "psp-a": {0.5: 1 / 5, 2: 2 / 5, 4: 4 / 5, 7200: 5 / 5},
+        "psp-b": {0.5: 0, 7200: 0},
+    }.items():
+        curve = line(axes, label)
+        assert [curve[np.isclose(curve[:, 0], at), 1][0] for at in within] == pytest.approx(list(within.values()))
+    assert [text.split("\n")[0] for text in legend(plots.outcome_delay(hand))] == ["all PSPs", "psp-b", "psp-a"]
+
+
+def test_the_limit_of_2_s_and_the_mark_of_98_percent_are_drawn(hand):
+    """One line upright at 2 s and one across at 98%, each with its name."""
+    picture = plots.outcome_delay(hand)
+    ends = [np.asarray(each.get_data()) for each in picture.axes[0].get_lines()]
+    assert sum(np.all(x == 2.0) and len(x) == 2 for x, _ in ends) == 1
+    assert sum(np.all(y == 0.98) and len(y) == 2 for _, y in ends) == 1
+    assert {"2 s", "mark: 98%", "98%"} <= set(texts(picture))
+
+
+def test_the_fates_of_tokens_are_where_the_tokens_were_issued(hand):
+    """15 tokens, cart 0's too, in bins of 30 s, in which one token in both replications is 2 a minute.
+
+    Issued at 201 s (bin 6): both of cart 2, paid. At 1066 s (bin 35): cart 12's, whose PSP was unreachable.
+    """
+    picture = plots.token_fate(hand)
+    per_min, edges = layers(picture.axes[0])
+    assert edges[:2] * 60 == pytest.approx([0, 30])
+    assert edges[-1] * 60 == pytest.approx(1100)
+    tokens = {label: float((rates * np.diff(edges)).sum()) for label, rates in per_min.items()}
+    expected = {
+        "paid": 5, "abandoned": 2, "activation_failed": 2, "outcome_missing_unknown": 1, "outcome_late": 1,
+        "refused": 2, "cancelled": 1, "open": 1,
+    }  # fmt: skip
+    assert tokens == pytest.approx({FATES[fate].label: count for fate, count in expected.items()})
+    assert per_min["paid"][6] == pytest.approx(4)
+    assert per_min[FATES["refused"].label][35] == pytest.approx(2)
+
+
+def test_the_fates_other_than_paid_are_shares_of_the_tokens_issued(hand):
+    """At 501 s (bin 16) the one token issued was refused; at 101 s (bin 3) the one issued was paid."""
+    shares, _ = layers(plots.token_fate(hand).axes[1])
+    assert FATES["paid"].label not in shares
+    assert shares[FATES["refused"].label][16] == pytest.approx(1)
+    assert sum(each[3] for each in shares.values()) == pytest.approx(0)
+
+
+def test_tokens_open_at_the_end_of_arrivals_are_those_neither_paid_nor_cancelled(hand):
+    """At 1100 s those of carts 0, 3, 4 (both), 6, 7 and 8 are open: 7. At 0 s none is."""
+    (open_tokens,) = (each.get_xydata() for each in plots.token_fate(hand).axes[2].get_lines()[-1:])
+    assert open_tokens[0] == pytest.approx([0, 0])
+    assert open_tokens[-1] == pytest.approx([1100 / 60, 7])
+
+
+def test_reversals_add_up_to_their_euros_by_cause_and_by_time(hand):
+    """200 EUR refused at 513 s; 25 and 15 EUR at 1015 and 1072 s; 80 and 60 EUR of expired tokens at 2402 and 2502 s.
+
+    All is over within three hours, so that the bars are of ten minutes, the last one that of 2400 to 3000 s.
+    """
+    picture = plots.reversals(hand)
+    causes = [tick.get_text().replace("\n", " ") for tick in picture.axes[0].get_yticklabels()]
+    widths = [bar.get_width() for bar in picture.axes[0].patches]
+    expected = {"PSP refused": 200, "token expired": 140, "close not delivered": 25, "PSP unreachable": 15}
+    assert dict(zip(causes, widths, strict=True)) == pytest.approx(expected)
+    assert widths == sorted(widths)
+    euros, edges = layers(picture.axes[1])
+    assert edges * 60 == pytest.approx([0, 600, 1200, 1800, 2400, 3000])
+    assert {cause: list(amounts) for cause, amounts in euros.items()} == {
+        "PSP refused": [200, 0, 0, 0, 0], "PSP unreachable": [0, 15, 0, 0, 0], "token expired": [0, 0, 0, 0, 140],
+        "close not delivered": [0, 25, 0, 0, 0],
+    }  # fmt: skip
+    assert "380 euros" in picture.alt
+
+
+def test_reversals_that_go_on_for_long_are_by_the_hour(tmp_path):
+    """Cart 5's 200 EUR are asked back after 5 hours, in the bar from 5 h to 6 h."""
+    late = [{**each, "reversal_requested_s": 18_100.0} if each["cart"] == 5 else each for each in PAYMENTS]
+    picture = plots.reversals(run_of(tmp_path, records(payments=late)))
+    euros, edges = layers(picture.axes[1])
+    assert list(edges) == [0, 1, 2, 3, 4, 5, 6]
+    assert euros["PSP refused"][5] == 200
+    assert picture.axes[1].get_ylabel() == "reversed in each hour (euros)"
+
+
+def test_stations_show_calls_utilisation_and_queue_of_every_time_bin(hand):
+    """In bin 3, in the middle of which 350 s have passed: 10 calls in 100 s, 50 of 200 worker-seconds, 3 waiting.
+
+    The pool psps.psp-a has no limit and so no utilisation, which is said below.
+    """
+    picture = plots.stations(hand)
+    calls, utilisation, queue = (line(axes, "node") for axes in picture.axes)
+    assert calls[3] == pytest.approx([350 / 60, 0.1])
+    assert utilisation[3] == pytest.approx([350 / 60, 0.25])
+    assert queue[3] == pytest.approx([350 / 60, 3])
+    assert len(queue) == 11  # the bins that begin before the end of arrivals
+    assert np.isnan(line(picture.axes[1], "psps.psp-a")[:, 1]).all()
+    assert "without utilisation: psps.psp-a." in picture.get_supxlabel()
+
+
+def test_stations_can_be_chosen_by_name(hand):
+    """One is drawn and the other is counted."""
+    assert legend(plots.stations(hand, ["psps.psp-a"])) == ["psps.psp-a", "1 more not shown"]
+
+
+def test_the_citizens_wait_has_the_percentiles_by_hand(hand):
+    """Of 1 1 2 2 3 3 4 4 5 9 31 31 s the median is 3.5 s and the 90th percentile 9 + 0.9 * 22 = 28.8 s.
+
+    Carts of two notices waited 4 and 9 s.
+    """
+    (axes,) = plots.citizen_wait(hand).axes
+    shares, waits = line(axes, "all carts").T
+    assert waits[np.isclose(shares, 0.5)] == pytest.approx(3.5)
+    assert waits[np.isclose(shares, 0.9)] == pytest.approx(28.8)
+    shares, waits = line(axes, "2 notices").T
+    assert waits[np.isclose(shares, 0.5)] == pytest.approx(6.5)
+    assert line(axes, "objective").tolist() == [[0.95, 6.0]]
+
+
+def test_running_means_are_those_of_the_first_replications(tmp_path):
+    """5 of 14 tokens expire in the first replication, none of cart 1's one in the second: 5 / 14, then 5 / 15.
+
+    The citizens of the first waited 96 s in 12 carts.
+    """
+    run = run_of(tmp_path, records(0), records(1, payments=PAYMENTS[:2]))
+    found = plots.running(run, ["token_expiry_rate", "user_wait"])
+    assert list(found.columns) == ["metric", "n", "mean", "low", "high"]
+    assert found["mean"].tolist() == pytest.approx([5 / 14, 5 / 15, 8, 8])
+    assert found["low"].isna().tolist() == [True, False, True, False]
+    (left, right) = plots.convergence(found).axes
+    assert left.get_lines()[0].get_xydata() == pytest.approx(np.array([[1, 5 / 14], [2, 5 / 15]]))
+    assert right.get_lines()[0].get_xydata() == pytest.approx(np.array([[1, 8], [2, 8]]))
+
+
+def test_the_warm_up_is_cut_where_the_wait_settles(tmp_path):
+    """Of 200 carts 5 s apart the first 50 waited 100 s, all others 1 s: MSER-5 cuts at the 51st, which came at 251 s.
+
+    In bins of 10 s, two carts each, the mean wait is 100 s up to 250 s and 1 s from there on.
+    """
+    carts = [cart(n, 1, "a", 100.0 if n < 50 else 1.0, "paid", arrived_s=5.0 * n + 1) for n in range(200)]
+    picture = plots.warm_up(run_of(tmp_path, records(0, carts=carts), records(1, carts=carts)))
+    (axes,) = picture.axes
+    assert line(axes, "MSER-5")[:, 0].tolist() == pytest.approx([251 / 60] * 2)
+    middles, waits = line(axes, "mean of a time bin").T
+    assert middles[:2] * 60 == pytest.approx([5, 15])
+    assert waits.tolist() == pytest.approx([100.0] * 25 + [1.0] * 75)
+    assert "after the warm-up in 2 of 2 replications" in picture.get_supxlabel()
+
+
+# --- incidents --------------------------------------------------------------------------------------------------------
+
+OUTAGE = {"target": "psps.psp-a", "effect": "outage", "at": "200.0 s", "duration": "300.0 s"}
+SLOW = {"target": "ecs.g", "effect": "lost_replies", "at": "400.0 s", "duration": "900.0 s", "primitive": "paSendRT"}
+RANDOM = {"target": "node", "effect": "partition", "mtbf": "7200.0 s", "mttr": "60.0 s"}
+
+
+def shades(axes):
+    return [(each.get_x() * 60, (each.get_x() + each.get_width()) * 60) for each in axes.patches]
+
+
+def test_incidents_on_the_calendar_are_shaded_and_named(tmp_path):
+    """One from 200 to 500 s on every panel; one alone needs no number. 200 s are 3.33 min."""
+    picture = plots.stations(run_of(tmp_path, records(), incidents=[OUTAGE]))
+    for axes in picture.axes:
+        assert shades(axes) == [pytest.approx((200, 500))]
+    assert "Shaded: outage of psps.psp-a from 3.33 to 8.33 min." in " ".join(picture.get_supxlabel().split())
+
+
+def test_several_incidents_are_numbered_and_end_with_the_axis(tmp_path):
+    """The second lasts until 1300 s, of which 1100 s are on the axis."""
+    picture = plots.stations(run_of(tmp_path, records(), incidents=[SLOW, OUTAGE]))
+    assert shades(picture.axes[0]) == [pytest.approx((200, 500)), pytest.approx((400, 1100))]
+    said = " ".join(picture.get_supxlabel().split())
+    assert "Shaded: 1 outage of psps.psp-a from 3.33" in said
+    assert "2 lost replies of ecs.g, paSendRT from 6.67 to 21.7 min." in said
+    assert {"1", "2"} <= set(texts(picture))
+
+
+def test_incidents_at_random_are_said_to_be_on_no_calendar(tmp_path):
+    """Nothing is shaded, since every replication has its own."""
+    picture = plots.stations(run_of(tmp_path, records(), incidents=[RANDOM]))
+    assert shades(picture.axes[0]) == []
+    said = " ".join(picture.get_supxlabel().split())
+    assert "every replication draws its own moments: partition of node (MTBF 7200.0 s, MTTR 60.0 s)." in said

@@ -1,0 +1,99 @@
+"""Every picture of an experiment shows the numbers that it should."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from report.pictures import DELAY, LATE, OF_EXPERIMENTS, POINTS, SLO, WORKERS, legend, line, points, texts
+from sim.report import plots
+
+
+def test_a_sweep_has_a_line_with_its_band_for_each_value_of_the_other_path():
+    """The means by workers from left to right, and a band from low to high; the limit across at 98%."""
+    picture = OF_EXPERIMENTS["sweep"]()
+    (axes,) = picture.axes
+    assert line(axes, "1 s") == pytest.approx(np.array([[4, 0.90], [8, 0.97], [16, 0.99]]))
+    assert line(axes, "2 s") == pytest.approx(np.array([[4, 0.80], [8, 0.95], [16, 0.97]]))
+    (band, _) = (each.get_paths()[0].vertices for each in axes.collections)
+    assert {tuple(each) for each in band.round(6)} >= {(4, 0.89), (4, 0.91), (8, 0.95), (8, 0.99), (16, 0.985)}
+    assert "limit: \u2265 98%" in texts(picture)
+    assert legend(picture) == ["1 s", "2 s"]
+
+
+def test_points_that_differ_in_something_else_are_not_joined():
+    """Two points at 4 workers cannot be on one line, so that there is none."""
+    (axes,) = plots.sweep(POINTS, WORKERS, LATE).axes
+    assert axes.get_lines()[0].get_linestyle() == "None"
+    assert len(axes.get_lines()[0].get_xydata()) == 6
+
+
+def test_a_sweep_that_was_written_in_several_units_is_drawn_in_one():
+    """500 ms, 1 s and 1 min stand at 0.5, 1 and 60 s, in whatever order they come."""
+    table = points([("1 min", "", 0.9, 0), ("500 ms", "", 0.7, 0), ("1 s", "", 0.8, 0)])
+    (axes,) = plots.sweep(table, WORKERS, LATE).axes
+    assert axes.get_lines()[0].get_xydata().tolist() == [[0.5, 0.7], [1, 0.8], [60, 0.9]]
+    assert axes.get_xlabel() == f"{WORKERS} (s)"
+
+
+def test_a_sweep_over_names_puts_them_side_by_side():
+    """Values that are no quantities are told apart by their names."""
+    table = points([("sanp-3.6.1", "", 0.9, 0), ("nodo-observed", "", 0.7, 0)])
+    (axes,) = plots.sweep(table, WORKERS, LATE).axes
+    assert [each.get_text() for each in axes.get_xticklabels()] == ["sanp-3.6.1", "nodo-observed"]
+    assert axes.get_lines()[0].get_xydata().tolist() == [[0, 0.9], [1, 0.7]]
+
+
+def test_the_frontier_of_a_map_goes_between_the_cells_where_the_slo_turns():
+    """Only 16 workers at 1 s hold 98%: the line is on the left of that cell and above it. 8 workers are undecided.
+
+    Cells are numbered from 0 in the middle: that cell is (2, 0), from 1.5 to 2.5 and from -0.5 to 0.5.
+    """
+    picture = OF_EXPERIMENTS["heat_map"]()
+    axes = picture.axes[0]
+    mesh, frontier = axes.collections
+    assert mesh.get_array().tolist() == [[0.90, 0.97, 0.99], [0.80, 0.95, 0.97]]
+    drawn = {tuple(sorted(tuple(end) for end in each.tolist())) for each in frontier.get_segments()}
+    assert drawn == {((1.5, -0.5), (1.5, 0.5)), ((1.5, 0.5), (2.5, 0.5))}
+    assert [each.get_xy() for each in axes.patches] == [(0.5, -0.5)]
+    assert {"90%", "97%", "99%", "80%", "95%"} <= set(texts(picture))
+
+
+def test_a_map_leaves_out_what_was_not_run_and_refuses_two_points_in_one_cell():
+    """Five of six cells have a number; twice the same point is an error that names the paths."""
+    mesh = plots.heat_map(POINTS[1:], WORKERS, DELAY, LATE, SLO).axes[0].collections[0]
+    assert np.ma.getmaskarray(mesh.get_array()).tolist() == [[True, False, False], [False, False, False]]
+    with pytest.raises(ValueError, match=r"several points have the same psps.psp-a.workers and delay"):
+        plots.heat_map(pd.concat([POINTS, POINTS[:1]]), WORKERS, DELAY, LATE, SLO)
+
+
+def test_a_capacity_curve_has_verdicts_the_answer_and_its_interval():
+    """4 workers fail, 8 are undecided, 16 pass; the answer is 16, at least 8, and shaded from there to the edge."""
+    picture = OF_EXPERIMENTS["capacity_curve"]()
+    (axes,) = picture.axes
+    assert line(axes, "fail").tolist() == [[4, 0.90]]
+    assert line(axes, "undecided").tolist() == [[8, 0.97]]
+    assert line(axes, "pass").tolist() == [[16, 0.99]]
+    assert line(axes, "answer: 16")[:, 0].tolist() == [16, 16]
+    (shade,) = axes.patches
+    assert shade.get_x() == 8
+    assert shade.get_x() + shade.get_width() == pytest.approx(axes.get_xlim()[1])
+    assert "interval at 95%:\nat least 8" in legend(picture)
+
+
+def test_a_capacity_curve_takes_the_verdicts_of_the_search_and_shows_what_is_around_the_answer():
+    """A search judges more strictly than an interval; near 47 of 1 to 200 workers are 46, 47 and 48."""
+    table = points([(x, "", 0.98 + (x - 47) / 1000, 0.0001) for x in (1, 46, 47, 48, 200)])
+    table["verdict"] = ["fail", "undecided", "undecided", "undecided", "pass"]
+    whole, near = plots.capacity_curve(table, WORKERS, LATE, SLO, answer=47, low=46, high=48).axes
+    assert line(whole, "undecided")[:, 0].tolist() == [46, 47, 48]
+    assert line(near, "undecided")[:, 0].tolist() == [46, 47, 48]
+    assert near.get_xlim()[1] - near.get_xlim()[0] < 3
+
+
+def test_a_tornado_has_the_greatest_effect_on_top_and_tells_what_is_assumed():
+    """-4, 3 and 1 points; the first has a source and is the only one that is not hatched."""
+    (axes,) = OF_EXPERIMENTS["tornado"]().axes
+    assert [bar.get_width() for bar in axes.patches] == [-0.04, 0.03, 0.01]
+    assert [bool(bar.get_hatch()) for bar in axes.patches] == [False, True, True]
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["b.falls", "c.rises", "a.small"]
+    assert axes.get_ylim()[0] > axes.get_ylim()[1]
