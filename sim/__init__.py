@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sim.analysis.intervals import Estimate as Estimate
     from sim.analysis.summary import Summary as Summary
     from sim.api import capacity as capacity
+    from sim.api import compare as compare
     from sim.api import load as load
     from sim.api import run as run
     from sim.api import sweep as sweep
@@ -37,6 +38,7 @@ _HOMES = {
     "StoreError": "sim.store",
     "Summary": "sim.analysis.summary",
     "capacity": "sim.api",
+    "compare": "sim.api",
     "load": "sim.api",
     "read": "sim.experiment.stored",
     "run": "sim.api",
@@ -52,6 +54,7 @@ __all__ = [
     "StoreError",
     "Summary",
     "capacity",
+    "compare",
     "load",
     "read",
     "run",

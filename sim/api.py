@@ -8,6 +8,8 @@ from sim.analysis.sequential import Rule
 from sim.experiment import run as experiment
 from sim.experiment.capacity import Capacity
 from sim.experiment.capacity import capacity as find_capacity
+from sim.experiment.compare import Comparison
+from sim.experiment.compare import compare as compare_scenarios
 from sim.experiment.design import Kind, read_vary
 from sim.experiment.executors import crew
 from sim.experiment.replications import Laboratory
@@ -119,3 +121,19 @@ def capacity(
         return find_capacity(
             Source(scenario), laboratory, path, span, xs, sets=sets, slos=slos, load=load, margin=margin, most=most
         )
+
+
+def compare(
+    *scenarios: Scenario,
+    replications: int | None = None,
+    jobs: int | None = 1,
+    out: str | Path = "results",
+) -> Comparison:
+    """Compare scenarios with the first one under the same random numbers, in pairs of replications.
+
+    Give files, or what `load` returns: `compare(load(f), load(f, ["psps.psp-a.workers=8"]))`.
+    """
+    worlds = [load(each) for each in scenarios]
+    named = {f"{number}: {each.scenario.name}": each for number, each in enumerate(worlds, 1)}
+    with shelf(Path(out)) as kept, crew(jobs) as workers:
+        return compare_scenarios(named, Laboratory(workers, kept), replications=replications)

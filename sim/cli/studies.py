@@ -1,11 +1,107 @@
-"""The command `sensitivity` of `pagopa-sim`: which numbers the answer rests on."""
+"""The commands `compare` and `sensitivity` of `pagopa-sim`: what a change does, and what the answer rests on."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sim.cli.commands import BAD_INPUT, File, Format, Jobs, Out, Quiet, Sets, app, as_json, printed, refusing, remark
+from sim.cli.commands import (
+    BAD_INPUT,
+    File,
+    Format,
+    Jobs,
+    Out,
+    Quiet,
+    Seed,
+    Sets,
+    app,
+    as_json,
+    printed,
+    refusing,
+    remark,
+)
+
+if TYPE_CHECKING:
+    from sim.scenario.load import Loaded
+
+
+@app.command()
+def compare(
+    files: Annotated[list[Path], typer.Argument(help="Scenario files; each is compared with the first.")],
+    change: Annotated[
+        list[str] | None,
+        typer.Option("--with", metavar="PATH=VALUE", help="Compare one file with itself, changed so. Repeatable."),
+    ] = None,
+    payment: Annotated[
+        str | None, typer.Option(metavar="CART.NOTICE", help="Find the first moment where this payment parts.")
+    ] = None,
+    replications: Annotated[
+        int | None, typer.Option(help="Replications, instead of the first scenario's.", min=2)
+    ] = None,
+    seed: Seed = None,
+    sets: Sets = None,
+    jobs: Jobs = None,
+    out: Out = Path("results"),
+    quiet: Quiet = False,
+    output: Annotated[Format, typer.Option("--format", help="How to print the differences.")] = Format.TABLE,
+) -> None:
+    """Compare scenarios under the same random numbers: differences, their intervals, and what pairing gained."""
+    with refusing("interrupted; the replications that were finished are kept: run the same command again to go on"):
+        from sim.experiment.compare import compare as comparing
+        from sim.experiment.executors import crew
+        from sim.experiment.replications import Laboratory
+        from sim.report.answers import of_comparison
+        from sim.report.progress import counting
+        from sim.report.terminal import Voice
+        from sim.scenario.load import ScenarioError
+        from sim.shelf import shelf
+
+        loaded = _worlds(files, change or [], [*(sets or []), *([] if seed is None else [f"run.seed={seed}"])])
+        if payment is not None:
+            _part(loaded, payment)
+            return
+        try:
+            with shelf(out) as kept, crew(jobs) as workers, counting(Voice(stderr=True), quiet=quiet) as watch:
+                found = comparing(loaded, Laboratory(workers, kept), replications=replications, watch=watch)
+        except ScenarioError:
+            raise
+        except ValueError as error:
+            remark(str(error))
+            raise typer.Exit(BAD_INPUT) from None
+    printed(as_json(found.to_json()) if output is Format.JSON else of_comparison(found))
+
+
+def _worlds(files: "list[Path]", change: "list[str]", sets: "list[str]") -> "dict[str, Loaded]":
+    """Load the worlds to compare, under names that differ."""
+    from sim.scenario.load import Source
+
+    sources = [Source(file) for file in files]
+    if change:
+        if len(files) > 1:
+            raise typer.BadParameter("goes with one file", param_hint="--with")
+        return {files[0].stem: sources[0].load(sets), " ".join(change): sources[0].load([*sets, *change])}
+    if len(files) < 2:
+        raise typer.BadParameter("name two files, or say --with PATH=VALUE", param_hint="FILES")
+    names = [file.stem for file in files] if len({f.stem for f in files}) == len(files) else [str(f) for f in files]
+    if len(set(names)) < len(names):
+        raise typer.BadParameter("names a file twice", param_hint="FILES")
+    return {name: source.load(sets) for name, source in zip(names, sources, strict=True)}
+
+
+def _part(loaded: "dict[str, Loaded]", payment: str) -> None:
+    """Print where a payment parts in the first two worlds."""
+    from sim.experiment.parting import parting
+    from sim.report.answers import of_parting
+
+    cart, dot, notice = payment.partition(".")
+    if not (cart.isdecimal() and dot and notice.isdecimal()):
+        raise typer.BadParameter(f"{payment!r} is no payment; write for example 17.0", param_hint="--payment")
+    (left, first), (right, second) = list(loaded.items())[:2]
+    try:
+        found = parting(first, second, (int(cart), int(notice)))
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--payment") from None
+    printed(of_parting(found, payment, left, right))
 
 
 @app.command()

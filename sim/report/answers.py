@@ -1,12 +1,18 @@
 """What experiments answer, as people read it: the capacity that is enough, and the way to it."""
 
+from collections.abc import Sequence
+from math import isnan
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from sim.analysis.metrics import METRICS
-from sim.analysis.shown import shown_estimate
+from sim.analysis.metrics import HEADLINE, METRICS
+from sim.analysis.paired import Difference
+from sim.analysis.shown import shown, shown_estimate
 from sim.experiment.capacity import Capacity
+from sim.experiment.compare import Comparison
+from sim.experiment.parting import Parting
 from sim.experiment.search import Evidence, Found
 from sim.experiment.sensitivity import Sensitivity
 
@@ -102,3 +108,62 @@ def _indices(found: Sensitivity) -> Table:
         shares = (f"{e.mean:.2f} ({e.low:.2f} to {e.high:.2f})" for e in (each.first, each.total))
         table.add_row(each.output, each.factor.name, *shares)
     return table
+
+
+COMPARED = (*HEADLINE, "outcome_delay_p98", "user_wait_p98")
+"""The figures that a comparison shows; its JSON has all."""
+
+
+def of_comparison(found: Comparison) -> RenderableType:
+    """Return the differences of each scenario from the first in the headline figures, and the SLOs of each."""
+    parts: list[RenderableType] = []
+    others = dict.fromkeys(each.other for each in found.differences)
+    for other in others:
+        rows = [each for each in found.differences if each.other == other and each.metric in COMPARED]
+        parts += [_differences(rows, found.confidence), Text()]
+    verdicts = ", ".join(f"{name}: {summary.verdict.value}" for name, summary in found.summaries.items())
+    parts.append(Text(f"objectives: {verdicts}"))
+    return Group(*parts)
+
+
+def _differences(rows: Sequence[Difference], confidence: float) -> Table:
+    table = Table(
+        box=None, pad_edge=False, header_style="bold", title_justify="left", caption_justify="left",
+        title=f"{rows[0].other}, compared with {rows[0].base}",
+        caption="gain: how many times as many replications independent seeds would need",
+    )  # fmt: skip
+    table.add_column("")
+    for name in (rows[0].base, rows[0].other, "difference", f"{confidence:.0%} interval", "p", "gain"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        unit = unit_of(row.metric)
+        mean, interval = shown_estimate(row.estimate, unit)
+        table.add_row(
+            title_of(row.metric), shown(row.base_mean, unit), shown(row.other_mean, unit),
+            Text(mean, "bold" if row.sign else "dim"), interval,
+            "-" if isnan(row.p_value) else f"{row.p_value:.2g}",
+            "-" if isnan(row.variance_reduction) else f"{row.variance_reduction:.3g}",
+        )  # fmt: skip
+    return table
+
+
+def title_of(name: str) -> str:
+    """Return what a metric or one of its percentiles is called."""
+    base, _, percentile = name.rpartition("_p")
+    return METRICS[name].title if name in METRICS else f"{METRICS[base].title}, {percentile}th percentile"
+
+
+def unit_of(name: str) -> str:
+    """Return the unit of a metric or of one of its percentiles."""
+    return METRICS[name if name in METRICS else name.rpartition("_p")[0]].unit
+
+
+def of_parting(found: Parting | None, payment: str, left: str, right: str) -> RenderableType:
+    """Return where one payment parts in two scenarios."""
+    if found is None:
+        return Text(f"payment {payment} fares alike in {left} and {right}")
+    last = "from the start" if found.last is None else f"after {found.last.at_s:.3f} s, {found.last.what}"
+    lines = [f"payment {payment} is the same for {found.same} moments, and parts {last}:"]
+    for name, moment in ((left, found.left), (right, found.right)):
+        lines.append(f"  {name}: " + ("nothing more" if moment is None else f"at {moment.at_s:.3f} s, {moment.what}"))
+    return Text("\n".join(lines))

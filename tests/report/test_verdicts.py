@@ -7,17 +7,15 @@ from sim.analysis.intervals import Estimate
 from sim.analysis.slo import Judged, Slo, Verdict
 from sim.report.verdicts import github, junit
 
+TNSPO, WAIT = ("tnspo_official", None, "", "", ">=", 0.98), ("user_wait", None, "", "", "<", 3.0)
+OF_ONE = ("tnspo_official", None, "psp", "a,b:c", ">=", 0.98)
 SUMMARY = SimpleNamespace(
     slos=(
-        Judged(Slo("tnspo >= 98%", "tnspo_official", None, "", "", ">=", 0.98), Estimate(0.99, 0.985, 0.995, 10), Verdict.PASS),
-        Judged(Slo("user_wait < 3 s", "user_wait", None, "", "", "<", 3.0), Estimate(4.0, 3.5, 4.5, 10), Verdict.FAIL),
-        Judged(
-            Slo("tnspo{psp=a,b:c} >= 98%", "tnspo_official", None, "psp", "a,b:c", ">=", 0.98),
-            Estimate(0.98, 0.97, 0.99, 10),
-            Verdict.UNDECIDED,
-        ),
+        Judged(Slo("tnspo >= 98%", *TNSPO), Estimate(0.99, 0.985, 0.995, 10), Verdict.PASS),
+        Judged(Slo("user_wait < 3 s", *WAIT), Estimate(4.0, 3.5, 4.5, 10), Verdict.FAIL),
+        Judged(Slo("tnspo{psp=a,b:c} >= 98%", *OF_ONE), Estimate(0.98, 0.97, 0.99, 10), Verdict.UNDECIDED),
     )
-)  # fmt: skip
+)
 
 
 def test_github_gets_a_command_for_each_objective():

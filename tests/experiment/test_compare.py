@@ -1,0 +1,85 @@
+"""Comparisons under common random numbers: differences that are known, and what pairing gains."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from sim.cli import experiments, studies  # noqa: F401 - they add their commands
+from sim.cli.commands import app
+from sim.experiment.compare import compare
+from sim.experiment.executors import Alone
+from sim.experiment.replications import Laboratory
+from sim.scenario.load import load
+
+WORLD = """
+name: world
+run: {warm_up: 0 s, window: 200 s, replications: 4, seed: 5}
+arrivals: {rate: 2/s}
+citizen: {think_time: 5 s}
+checkout: {authorisation: {time: 5 s}}
+ecs: [{name: ec, share: 100%, workers: 4, paGetPayment: {time: {exponential: {mean: 1 s}}}}]
+psps: [{name: psp, share: 100%, outcome_delay: {lognormal: {p50: 400 ms, p98: 2 s}}}]
+slos: ["tnspo_strict >= 90%"]
+"""
+
+
+@pytest.fixture
+def world(tmp_path):
+    """Write the world as a file."""
+    file = tmp_path / "world.yaml"
+    file.write_text(WORLD)
+    return file
+
+
+def of(found, metric):
+    """Return the difference in a metric."""
+    return next(each for each in found.differences if each.metric == metric)
+
+
+def test_a_delay_that_is_shifted_differs_by_the_shift_and_by_nothing_else(world):
+    """Every outcome comes half a second later: so does their mean, exactly, and nobody else's draws move."""
+    later = load(world, ["psps.psp.outcome_delay={shift: 500 ms, lognormal: {p50: 400 ms, p98: 2 s}}"])
+    found = compare({"as it is": load(world), "later": later}, Laboratory(Alone()))
+    delay = of(found, "outcome_delay")
+    assert delay.estimate.mean == pytest.approx(0.5, abs=0.02)
+    assert delay.sign == 1
+    assert of(found, "tnspo_strict").sign == -1
+    assert of(found, "cart_count").estimate.mean == of(found, "authorised_count").estimate.mean == 0.0
+
+
+def test_a_scenario_does_not_differ_from_itself(world):
+    """All differences are zero, and none is called one."""
+    found = compare({"one": load(world), "two": load(world, ["title=other"])}, Laboratory(Alone()), replications=3)
+    assert {each.estimate.mean for each in found.differences if each.estimate.n} == {0.0}
+    assert not any(each.sign for each in found.differences)
+
+
+def test_pairing_gains_replications(world):
+    """The same customers at a queue with one worker more: waits rise and fall together, so that fewer are needed."""
+    found = compare({"4": load(world), "5": load(world, ["ecs.ec.workers=5"])}, Laboratory(Alone()), replications=8)
+    assert of(found, "user_wait").sign == -1
+    assert of(found, "user_wait").variance_reduction > 1
+
+
+def test_worlds_with_different_seeds_are_refused(world):
+    """They would not be paired; nor would a world alone."""
+    with pytest.raises(ValueError, match="two has the seed 6 and not 5"):
+        compare({"one": load(world), "two": load(world, ["run.seed=6"])}, Laboratory(Alone()))
+    with pytest.raises(ValueError, match="name two or more"):
+        compare({"one": load(world)}, Laboratory(Alone()))
+
+
+def test_the_command_compares_files_or_a_file_with_a_change(world, tmp_path):
+    """JSON has all differences; bad usage is told what to write, exit code 2."""
+    out = ["--out", str(tmp_path / "out"), "--jobs", "1", "--quiet"]
+    changed = ["--with", "psps.psp.outcome_delay=1 s"]
+    done = CliRunner().invoke(app, ["compare", str(world), *changed, *out, "--replications", "2", "--format", "json"])
+    assert done.exit_code == 0, done.output
+    assert {each["other"] for each in json.loads(done.stdout)["differences"]} == {"psps.psp.outcome_delay=1 s"}
+    alone = CliRunner().invoke(app, ["compare", str(world), *out])
+    assert (alone.exit_code, "name two files" in alone.output) == (2, True)
+    parted = CliRunner().invoke(app, ["compare", str(world), *changed, *out, "--payment", "3.0"])
+    assert (parted.exit_code, "payment 3.0 is the same for" in parted.output) == (0, True)
+    assert CliRunner().invoke(app, ["compare", str(world), *changed, *out, "--payment", "x"]).exit_code == 2
+    assert CliRunner().invoke(app, ["compare", str(world), *changed, *out, "--payment", "99999.0"]).exit_code == 2
