@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from analysis.hand import PAYMENTS, cart, records
 
-from report.pictures import layers, legend, line, run_of, texts, twice
+from report.pictures import ESTIMATES, layers, legend, line, run_of, texts, twice
 from sim.analysis.slo import Slo
 from sim.report import plots
 from sim.report.plots.fates import FATES
@@ -153,6 +153,16 @@ def test_running_means_are_those_of_the_first_replications(tmp_path):
     (left, right) = plots.convergence(found).axes
     assert left.get_lines()[0].get_xydata() == pytest.approx(np.array([[1, 5 / 14], [2, 5 / 15]]))
     assert right.get_lines()[0].get_xydata() == pytest.approx(np.array([[1, 8], [2, 8]]))
+
+
+def test_a_limit_that_is_near_a_running_mean_is_in_the_frame():
+    """The mean goes from 8 to 7.5 s within 6 to 9 s: a limit of 10 s is drawn, one of 100 s is too far away."""
+    near, far = (Slo("", "user_wait", None, "", "", "<", limit) for limit in (10.0, 100.0))
+    (axes,) = plots.convergence(ESTIMATES, slos=[near, far]).axes
+    assert axes.get_ylim()[0] < 6
+    assert 10 < axes.get_ylim()[1] < 20
+    assert [each.get_ydata()[0] for each in axes.get_lines()[1:]] == [10]
+    assert axes.get_title(loc="right") == "dashed: limit: < 10 s"
 
 
 def test_the_warm_up_is_cut_where_the_wait_settles(tmp_path):

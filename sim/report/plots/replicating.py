@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from sim.analysis.slo import Slo
@@ -12,12 +13,14 @@ from sim.analysis.summary import estimate_of
 from sim.analysis.warmup import mser_5
 from sim.experiment.run import Run
 from sim.report.plots import when
-from sim.report.plots.looks import BLACK, GREY, VERMILLION, limit_line
+from sim.report.plots.looks import BLACK, GREY, LIMIT, VERMILLION
 from sim.report.plots.paper import Array, Picture, blank, drawn, legend, note, sheet
 from sim.report.plots.words import label_of, limit_of, of_run, parts_of, shown, unit_axis, unit_of
 
 WATCHED = ("token_expiry_rate", "reversal_rate", "tnspo_strict", "user_wait")
 """Metrics whose convergence is shown unless others are asked for."""
+_SETTLING = 8
+"""The frame has room for the intervals from this part of all replications on."""
 _BINS = 140
 _SMOOTHED = 9
 """Time bins that a moving average is over, its own in the middle (Welch 1983)."""
@@ -52,18 +55,14 @@ def convergence(estimates: pd.DataFrame, *, slos: Sequence[Slo] = ()) -> Picture
         height_in=1.4 + 1.9 * rows, sharex=True,
     )  # fmt: skip
     for panel, metric in zip(panels, metrics, strict=False):
-        known = estimates[estimates["metric"] == metric].sort_values("n")
-        if not known["mean"].notna().any():
-            blank(panel, "nothing to estimate")
-        panel.fill_between(known["n"], known["low"], known["high"], color="#C9C9C9", linewidth=0)
-        panel.plot(known["n"], known["mean"], color=BLACK, marker="o", markersize=3)
-        panel.set_ylabel(label_of(metric, 26))
-        unit_axis(panel.yaxis, unit_of(metric))
-        panel.yaxis.set_major_locator(MaxNLocator(nbins=5))
-        low, high = panel.get_ylim()
+        _settling(panel, estimates[estimates["metric"] == metric].sort_values("n"), metric)
         for slo in slos:
-            if _of(slo) == metric and low - (high - low) < slo.limit < high + (high - low):
-                limit_line(panel, slo.limit, limit_of(slo), across=True, left=True)
+            low, high = panel.get_ylim()
+            if _of(slo) == metric and 2 * low - high < slo.limit < 2 * high - low:
+                panel.axhline(slo.limit, **LIMIT)
+                margin = 0.04 * (high - low)
+                panel.set_ylim(min(low, slo.limit - margin), max(high, slo.limit + margin))
+                panel.set_title(f"dashed: {limit_of(slo)}", loc="right", fontsize=7.5)
     last = int(estimates["n"].max()) if metrics else 1
     for panel in panels[-2:]:
         panel.set_xlabel("replications (number)")
@@ -80,6 +79,24 @@ def convergence(estimates: pd.DataFrame, *, slos: Sequence[Slo] = ()) -> Picture
         for metric in metrics
     )
     return picture
+
+
+def _settling(axes: Axes, known: pd.DataFrame, metric: str) -> None:
+    """Draw the running mean of a metric; the intervals of the first replications may leave the frame."""
+    n, mean, low, high = (known[column].to_numpy(dtype=float) for column in ("n", "mean", "low", "high"))
+    axes.fill_between(n, low, high, color="#C9C9C9", linewidth=0)
+    axes.plot(n, mean, color=BLACK, marker="o", markersize=3)
+    later = n >= n.max() / _SETTLING
+    seen = np.concatenate([mean, low[later], high[later]])
+    seen = seen[np.isfinite(seen)]
+    if len(seen):
+        margin = 0.08 * np.ptp(seen) or 0.05 * abs(seen[0]) or 0.05
+        axes.set_ylim(seen.min() - margin, seen.max() + margin)
+    else:
+        blank(axes, "nothing to estimate")
+    axes.set_ylabel(label_of(metric, 26))
+    unit_axis(axes.yaxis, unit_of(metric))
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
 
 
 def _of(slo: Slo) -> str:
