@@ -228,7 +228,7 @@ def assemble(scenario: Scenario, replication: int, record: Iterable[str]) -> tup
     checkout = Checkout(clock, plan, scenario, settings, recorder)
     ledger = Ledger(settings, recorder.watch if recorder.states is not None else None)
     node = Node(clock, ledger, _Peers(ecs, psps, checkout), builder.node(), ahead=True)
-    checkout.node, checkout.psps = node, psps
+    checkout.node, checkout.psps, psps.node = node, psps, node
     carts = Carts(clock, node, settings, recorder, scenario.checkout.redirect_wait)
     jobs = Jobs(clock, node, checkout, carts)
     return World(clock, plan, checkout, carts, jobs, recorder, builder.stations, builder.names()), streams

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from math import inf, nan
 from typing import Any, NamedTuple
 
-from sim.kernel.clock import Clock
+from sim.kernel.clock import Clock, Steps
 from sim.kernel.incidents import Factor, Timeline
 from sim.kernel.pool import Pool
 from sim.kernel.station import Station
+from sim.model.cart import Cart, beside
 from sim.model.ends import CallEnd, chosen_end, code, thresholds
 from sim.model.plan import CallDraws
 from sim.model.recorder import Recorder
@@ -23,6 +24,8 @@ _OK, _HANG, _LOST_REPLY, _LOST_REQUEST, _UNREACHABLE, _MALFORMED, _KO = map(int,
 
 Address = tuple[int, int, int, int]
 """Whose call it is: cart, try, notice (-1: the whole cart), sends before this one."""
+Late = Callable[["Served"], Steps]
+"""What follows from a call that arrived when its caller had given up."""
 Uniform = Callable[[str, Address], float]
 """A uniform draw for a decision and a call, for decisions that only incidents ask for."""
 
@@ -147,7 +150,15 @@ class Caller:
         self.recorder = recorder
 
     def call(
-        self, primitive: str, callee: Callee, drawn: CallDraws, leaves: float, timeout_s: float, address: Address
+        self,
+        primitive: str,
+        callee: Callee,
+        drawn: CallDraws,
+        leaves: float,
+        timeout_s: float,
+        address: Address,
+        cart: Cart,
+        late: Late,
     ) -> Generator[Any, Any, tuple[Served | None, float]]:
         """Send a call that may leave at `leaves`; return how it ends, and when it left.
 
@@ -164,14 +175,34 @@ class Caller:
             leaves = self.clock.now
         gives_up = leaves + timeout_s
         arrived = leaves + drawn.out_s
-        if arrived < inf:
+        if arrived > gives_up:
+            served = Served(Answer.TIMEOUT, gives_up)
+            if arrived < inf:
+                steps = self._late(primitive, callee, drawn, (leaves, arrived, gives_up), address, late)
+                self.clock.begin(beside(cart, steps))
+            else:
+                self.recorder.call(primitive, callee.code, address, leaves, nan, served)
+        else:
             if pool is not None or not callee.station.any_order:
                 yield arrived
             served = callee.serve(arrived, primitive, drawn, gives_up, address)
-        else:
-            arrived = nan
-            served = Served(Answer.TIMEOUT, gives_up)
+            self.recorder.call(primitive, callee.code, address, leaves, arrived, served)
         if pool is not None:
             pool.release_at(served.at, asked, leaves)
-        self.recorder.call(primitive, callee.code, address, leaves, arrived, served)
         return served, leaves
+
+    def _late(
+        self,
+        primitive: str,
+        callee: Callee,
+        drawn: CallDraws,
+        times: tuple[float, float, float],
+        address: Address,
+        late: Late,
+    ) -> Steps:
+        """Serve a call that arrives when its caller has given up: the callee does not know that."""
+        leaves, arrived, gives_up = times
+        yield arrived
+        served = callee.serve(arrived, primitive, drawn, gives_up, address)._replace(answer=Answer.TIMEOUT, at=gives_up)
+        self.recorder.call(primitive, callee.code, address, leaves, arrived, served)
+        yield from late(served)

@@ -212,10 +212,10 @@ class Checkout:
     def _follow(self, attempt: Try, closing: Closing, leaves: float) -> Ending:
         """Pass the flow on: to the PSP, and from there to the receipts."""
         if not (yield from self.node.notify(closing, leaves)):
-            yield from self.psps.send_outcome(attempt, self.node)
+            yield from self.psps.send_outcome(attempt)
             return None
         self.cancelled(attempt, "psp_refused" if closing.answer is Answer.KO else "psp_unreachable")
-        self.clock.begin(beside(attempt.cart, self.psps.send_outcome(attempt, self.node)))
+        self.clock.begin(beside(attempt.cart, self.psps.send_outcome(attempt)))
         return attempt.known_s if attempt.known_s < inf else None
 
     def cancelled(self, attempt: Try, cause: str) -> None:

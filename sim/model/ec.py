@@ -5,9 +5,12 @@ workers each has its own station, and where the Node has one pool per counterpar
 """
 
 from collections.abc import Callable, Generator
+from math import inf
 from typing import Any
 
-from sim.model.callee import Callee, Caller
+from sim.kernel.clock import Steps
+from sim.model.callee import Callee, Caller, Served
+from sim.model.cart import Activation
 from sim.model.node import Answered
 from sim.model.plan import Plan
 from sim.protocol.entities import Recipient
@@ -44,6 +47,8 @@ class Ecs:
             leaves,
             self.settings.ec_timeout_s,
             (cart.number, activation.attempt.number, activation.notice, 0),
+            cart,
+            _nothing_follows,
         )
         if served is None:
             return Answered(None, left)
@@ -67,16 +72,33 @@ class Ecs:
             leaves,
             self.settings.receipt_timeout_s,
             (cart.number, attempt.number, activation.notice, send),
+            cart,
+            lambda late: _closed_late(activation, late),
         )
         if served is None:
             return Answered(None, left)
         answer, at, done, _, _ = served
         closed = cart.ec_closed >> activation.notice & 1
-        if done < float("inf") and not closed:
-            cart.ec_closed |= 1 << activation.notice
-            activation.receipt_s = done
-        elif answer is Answer.KO:
+        if answer is Answer.KO:
             activation.receipt_refused = not closed
         elif closed and answer is Answer.OK:
             answer = Answer.KO  # PAA_RECEIPT_DUPLICATA, which is final too
+        _close(activation, done)
         return Answered(answer, at)
+
+
+def _close(activation: Activation, done_s: float) -> None:
+    """Close the debt position when the work of a receipt is done, for the first of them."""
+    cart, bit = activation.attempt.cart, 1 << activation.notice
+    if done_s < inf and not cart.ec_closed & bit:
+        cart.ec_closed |= bit
+        activation.receipt_s = done_s
+
+
+def _closed_late(activation: Activation, served: Served) -> Steps:
+    _close(activation, served.done_s)
+    yield from ()
+
+
+def _nothing_follows(_: Served) -> Steps:
+    yield from ()

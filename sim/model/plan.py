@@ -21,7 +21,7 @@ from sim.scenario.schema import HANG_TIME_S, Link, Scenario, Service
 Array = npt.NDArray[Any]
 
 FIRST_BLOCK, LATER_BLOCK = 1024, 64
-SENDS = 64
+SENDS = 4096
 """Addresses kept for the sends of one call within one try."""
 
 
@@ -168,7 +168,7 @@ class Plan:
 
     def call(self, primitive: str, number: int, notice: int, callee: int, attempt: int, send: int) -> CallDraws:
         """Return the draws of a call that is sent again; `send` counts from 1."""
-        at = attempt * SENDS + send % SENDS
+        at = attempt * SENDS + send
         prefix = f"{notice}." if notice >= 0 else ""
         columns = self.calls[primitive].columns(
             np.array([callee]), lambda what: self.streams.block(prefix + what, number, 1, at)

@@ -24,6 +24,8 @@ from sim.scenario.schema import Psp
 class Psps:
     """All payment service providers of a scenario."""
 
+    node: Node
+
     def __init__(
         self,
         caller: Caller,
@@ -52,6 +54,8 @@ class Psps:
             leaves,
             self.settings.psp_timeout_s,
             (cart.number, attempt.number, -1, 0),
+            cart,
+            lambda served: self._booked_late(attempt, served),
         )
         if served is None:
             served = Served(Answer.UNREACHABLE, left)
@@ -66,7 +70,13 @@ class Psps:
             each.notify_answer = answer.value
         return Answered(answer, at)
 
-    def send_outcome(self, attempt: Try, node: Node, send: int = 0, sent: float = nan) -> Steps:
+    def _booked_late(self, attempt: Try, served: Served) -> Steps:
+        """Book what arrived when the Node had given up, and send its outcome all the same."""
+        if served.done_s < inf:
+            attempt.booked_s = served.done_s
+            yield from self.send_outcome(attempt)
+
+    def send_outcome(self, attempt: Try, send: int = 0, sent: float = nan) -> Steps:
         """Send the outcome that a booked payment owes, and again while there is no answer.
 
         In an outage a PSP sends nothing before its end; what it sends while its link is cut is lost.
@@ -88,29 +98,29 @@ class Psps:
             arrives = inf if callee.cut_off(sent) else sent + drawn.out_s
             address, gives_up = (cart.number, attempt.number, -1, send), sent + psp.outcome_timeout
             call = Sent("sendPaymentOutcomeV2", cart.psp, address, sent, arrives, gives_up)
-            delivering = self._deliver(attempt, node, call.arrives_s, drawn.work_s)
+            delivering = self._deliver(attempt, call.arrives_s, drawn.work_s)
             reply, _, paid = yield from self.sender.call(
-                call, drawn.back_s, delivering, cart, lambda p: node.send_receipts(*p)
+                call, drawn.back_s, delivering, cart, lambda p: self.node.send_receipts(*p)
             )
             send += 1
             sent = gives_up + psp.outcome_slot * (2**send - 1)
             again = reply is None and send < psp.outcome_tries
             if paid is not None:
                 if again:
-                    self.clock.begin(beside(cart, self.send_outcome(attempt, node, send, sent)))
-                yield from node.send_receipts(*paid)
+                    self.clock.begin(beside(cart, self.send_outcome(attempt, send, sent)))
+                yield from self.node.send_receipts(*paid)
                 return
             if not again:
                 return
 
     def _deliver(
-        self, attempt: Try, node: Node, arrived: float, work_s: float
+        self, attempt: Try, arrived: float, work_s: float
     ) -> Generator[Any, Any, tuple[Replied, tuple[Sequence[Recipient], float] | None]]:
         assert attempt.outcome is not None
         for each in attempt.activations:
             if isnan(each.outcome_s):
                 each.outcome_s = arrived
-        replied, recipients = yield from node.outcome(attempt.outcome, work_s)
+        replied, recipients = yield from self.node.outcome(attempt.outcome, work_s)
         if recipients:
             for each in attempt.activations:
                 each.paid_s = self.clock.now

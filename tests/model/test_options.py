@@ -361,7 +361,6 @@ def test_groups_and_psps_keep_their_own_settings():
             assert call.answered_s - call.sent_s == pytest.approx(expected[call.counterpart], abs=1e-6)
 
 
-@pytest.mark.xfail(strict=True, reason="the draws of a call that is sent again repeat after 64 sends")
 def test_a_receipt_may_get_through_after_any_number_of_sends():
     """Each send fails with f = 98%, 200 retries: 60 (f^64 - f^200) = 15.4 receipts need 65 to 200 sends.
 

@@ -74,17 +74,7 @@ def test_the_node_gives_up_a_question_that_is_still_on_its_way(limit):
     assert only(records, "carts").settled_s == near(57.12)
 
 
-LATE = pytest.mark.xfail(strict=True, reason="with limits, the Node learns of a timeout when the request arrives")
-
-
-@pytest.mark.parametrize(
-    "limit",
-    [
-        "run.seed=1",
-        pytest.param("node.ec_pool.size=5", marks=LATE),
-        pytest.param("ecs.ec.workers=5", marks=LATE),
-    ],
-)
+@pytest.mark.parametrize("limit", ["run.seed=1", "node.ec_pool.size=5", "ecs.ec.workers=5"])
 def test_the_next_question_goes_when_the_one_before_was_given_up(limit):
     """Five notices in two lanes, a link of 10 s: three rounds of 7.12 s, the last of which is over at 21.36."""
     records = run("links.node_ec.latency=10 s", "cart.notices={5: 1}", "checkout.parallel_activations=2", limit)
@@ -93,7 +83,6 @@ def test_the_next_question_goes_when_the_one_before_was_given_up(limit):
     assert only(records, "carts").settled_s == near(71.36)
 
 
-@LATE
 def test_a_connection_is_free_again_when_its_call_was_given_up(tmp_path):
     """One connection to the ECs, a link of 10 s: the second cart, 1 s after the first, asks at 57.11 s of the run."""
     records = run(

@@ -107,8 +107,9 @@ NODE = sections(
     jobs=sections(mod3CancelV2=of("7 s", "60 s", "300 s"), paSendRt=of("50 s", "3600 s")),
     result=sections(first_wait=of("0 s", "600 s"), wait=of("5 s", "120 s"), retries=of(0, 5)),
 )
-LINK = sections(latency=of("0 s", "10 ms", {"uniform": {"low": "0 s", "high": "900 ms"}}), loss=RARE)
-"""A message that is longer under way than its caller waits (1 s at least) is a case of its own: `tests/model`."""
+LATENCIES = ("0 s", "10 ms", {"uniform": {"low": "0 s", "high": "900 ms"}}, {"exponential": {"mean": "200 ms"}}, "4 s")
+"""Some messages are longer under way than their caller waits (1 s at least)."""
+LINK = sections(latency=of(*LATENCIES), loss=RARE)
 LINKS = sections(checkout_node=LINK, node_ec=LINK, node_psp=LINK)
 
 
