@@ -22,6 +22,8 @@ CREATE TABLE IF NOT EXISTS replications (
 CREATE TABLE IF NOT EXISTS points (key TEXT PRIMARY KEY, row TEXT) WITHOUT ROWID;
 """
 _AT_ONCE = 500
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
+"""What SQLite says of a file that it did not write like this; an error in a query means tables of another form."""
 
 
 class Shelf:
@@ -48,7 +50,10 @@ class Shelf:
 
     def points(self, keys: Sequence[str]) -> dict[str, Any]:
         """Return the rows of those of some points that are finished."""
-        return {key: json.loads(row) for key, row in self._select("key, row", keys)}
+        try:
+            return {key: json.loads(row) for key, row in self._select("key, row", keys)}
+        except ValueError as error:
+            raise self.damaged(str(error)) from error
 
     def _select(self, columns: str, keys: Sequence[str]) -> list[Any]:
         found: list[Any] = []
@@ -64,6 +69,10 @@ class Shelf:
         """Keep the row of a finished point."""
         with _refusing(self.file), self._db:
             self._db.execute("INSERT OR REPLACE INTO points VALUES (?, ?)", (key, json.dumps(row)))
+
+    def damaged(self, said: str) -> StoreError:
+        """Return the error that says what to do with a shelf whose contents cannot be read."""
+        return _damaged(self.file, said)
 
 
 @contextmanager
@@ -91,5 +100,13 @@ def _refusing(file: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as error:
+        code = getattr(error, "sqlite_errorcode", None)
+        if code is not None and code & 0xFF in _DAMAGED:
+            raise _damaged(file, str(error)) from error
         said = error.strerror if isinstance(error, OSError) else str(error)
-        raise StoreError(f"{file}: cannot be used ({said}); what was finished before is kept there") from error
+        fix = "make room or give another folder with --out, then run it again: what was finished before is kept"
+        raise StoreError(f"{file}: cannot be used ({said}); {fix}") from error
+
+
+def _damaged(file: Path, said: str) -> StoreError:
+    return StoreError(f"{file}: is damaged ({said}); delete it: what was finished is then computed again")

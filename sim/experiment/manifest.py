@@ -47,11 +47,12 @@ def _fingerprint(loaded: Loaded) -> str:
 
 @cache
 def of_code() -> str:
-    """Return a hash of the program's own modules and of the versions of the libraries that make numbers."""
+    """Return a hash of the program's own modules, without those that only print, and of what else makes numbers."""
     package = Path(__file__).parents[1]
-    digest = hashlib.sha256(json.dumps([version(name) for name in ("numpy", "scipy", "simpy")]).encode())
-    for part in ("protocol", "kernel", "model", "scenario", "analysis"):
-        for file in sorted((package / part).glob("*.py")):
+    others = [platform.python_version_tuple()[:2], *(version(name) for name in ("numpy", "scipy", "simpy"))]
+    digest = hashlib.sha256(json.dumps(others).encode())
+    for file in sorted(package.rglob("*.py")):
+        if file.relative_to(package).parts[0] not in ("cli", "report"):
             digest.update(file.read_bytes())
     return digest.hexdigest()
 

@@ -5,14 +5,13 @@ function of scenario, seed and number, so who computes it, when and in which ord
 """
 
 import time
-from collections import deque
 from collections.abc import Hashable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sim.analysis.packing import pack, unpack
 from sim.analysis.slo import Slo
 from sim.analysis.tally import Quantile, Tally, tally
-from sim.experiment.executors import Crew, Report
+from sim.experiment.executors import Crew, Known, Report
 from sim.experiment.manifest import fingerprint
 from sim.model.run import replicate
 from sim.scenario import slos
@@ -61,46 +60,41 @@ class Laboratory:
     def tallies(self, tasks: Iterable[Task]) -> Iterator[tuple[Hashable, Tally]]:
         """Yield key and tally of every task, in any order, and put on the shelf what was not there.
 
-        Tasks are drawn as they are needed. Raises what the crew and the shelf raise.
+        Tasks are drawn as they are needed, and none is kept that is done. Raises what the crew and the shelf raise.
         """
-        ready: deque[tuple[Hashable, Tally]] = deque()
         under_way: dict[tuple[Hashable, int], Task] = {}
-        for key, done in self.crew.carry_out(_carried_out, self._missing(tasks, ready, under_way), self.report):
-            task = under_way.pop((key, done.replication))
-            self.computed += 1
-            if self.shelf is not None:
-                self.shelf.put_replication(fingerprint(task.loaded), task.number, pack(done))
+        for key, done in self.crew.carry_out(_carried_out, self._to_do(tasks, under_way), self.report):
+            task = under_way.pop((key, done.replication), None)
+            if task is not None:
+                self.computed += 1
+                if self.shelf is not None:
+                    self.shelf.put_replication(fingerprint(task.loaded), task.number, pack(done))
             yield key, done
-            while ready:
-                yield ready.popleft()
-        yield from ready
 
-    def _missing(
-        self,
-        tasks: Iterable[Task],
-        ready: deque[tuple[Hashable, Tally]],
-        under_way: dict[tuple[Hashable, int], Task],
-    ) -> Iterator[Task]:
-        """Yield the tasks to carry out, noting them; those on the shelf are ready."""
+    def _to_do(
+        self, tasks: Iterable[Task], under_way: dict[tuple[Hashable, int], Task]
+    ) -> Iterator[Task | Known[tuple[Hashable, Tally]]]:
+        """Yield what is on the shelf as known, and note the tasks that are not."""
         for task in tasks:
-            found = self._from_shelf(task) if task.draft is None else None
-            if found is None:
-                under_way[task.key, task.number] = task
-                yield task
-            else:
-                ready.append((task.key, found))
+            found = self._on_shelf(task)
+            if found is not None and found.quantiles.keys() >= set(task.asked):
+                yield Known((task.key, found))
+                continue
+            quantiles = () if found is None else tuple(found.quantiles)  # those that others asked for are kept
+            under_way[task.key, task.number] = task
+            yield replace(task, asked=(*quantiles, *task.asked))
 
-    def _from_shelf(self, task: Task) -> Tally | None:
-        if self.shelf is None:
+    def _on_shelf(self, task: Task) -> Tally | None:
+        if self.shelf is None or task.draft is not None:
             return None
         address = fingerprint(task.loaded)
         if self._kept[0] != address:
             self._kept = address, self.shelf.replications(address)
         packed = self._kept[1].get(task.number)
-        if packed is None:
-            return None
-        found = unpack(packed)
-        return found if found.quantiles.keys() >= set(task.asked) else None
+        try:
+            return None if packed is None else unpack(packed)
+        except ValueError as error:
+            raise self.shelf.damaged(str(error)) from error
 
 
 def _carried_out(task: Task, report: Report) -> tuple[Hashable, Tally]:
