@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check bench docs clean
+.PHONY: run test check bench docs notebooks site clean
 
 run: .venv/run
 	$(BIN)/pagopa-sim run scenarios/baseline.yaml
@@ -22,6 +22,12 @@ bench: .venv/test
 docs: .venv/run # the pages that are made from tables in the code
 	$(BIN)/python -m sim.report.reference
 
+notebooks: .venv/notebook # execute them all; what they show is not kept
+	$(BIN)/python -m pytest --nbmake --nbmake-timeout=300 notebooks
+
+site: .venv/docs # the documents as pages, in site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
@@ -31,6 +37,14 @@ docs: .venv/run # the pages that are made from tables in the code
 
 .venv/test: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $@ .venv/run
+
+.venv/notebook: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[notebook]'
+	touch $@ .venv/run
+
+.venv/docs: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	touch $@ .venv/run
 
 clean:
