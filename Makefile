@@ -25,7 +25,7 @@ docs: .venv/run # the pages that are made from tables in the code
 notebooks: .venv/notebook # execute them all; what they show is not kept
 	$(BIN)/python -m pytest --nbmake --nbmake-timeout=300 notebooks
 
-site: .venv/docs # the documents as pages, in site/
+site: .venv/docs # the documents as pages, in build/site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 .venv/bin/python:
