@@ -106,20 +106,18 @@ class Rest:
     steps: Generator[Any, Any, Any]
 
 
-def heard(clock: Clock, steps: Generator[Any, Any, T], until: float) -> Generator[Any, Any, T | Rest]:
-    """Run a fragment of a flow as long as its caller listens; return its result, or the rest of it.
+def heard(
+    clock: Clock, steps: Generator[Any, Any, T], target: float | Event, until: float
+) -> Generator[Any, Any, T | Rest]:
+    """Run a fragment of a flow, from what it waits for first, as long as its caller listens.
+
+    Returns its result, or the rest of it.
 
     A moment after `until` is known as soon as it is yielded, so it costs no timer: the rest is given back at once, for
     whoever takes it to run in a flow of its own. Only an event, of which nobody knows when it fires, is raced
     against a timer.
     """
-    value = None
     while True:
-        try:
-            target = steps.send(value)
-        except StopIteration as end:
-            result: T = end.value
-            return result
         if isinstance(target, float):
             if target > until:
                 return Rest(_rest(steps, target))
@@ -129,6 +127,11 @@ def heard(clock: Clock, steps: Generator[Any, Any, T], until: float) -> Generato
             if not target.triggered:
                 return Rest(_rest(steps, target))
             value = target.value
+        try:
+            target = steps.send(value)
+        except StopIteration as end:
+            result: T = end.value
+            return result
 
 
 def _rest(steps: Generator[Any, Any, T], target: float | Event) -> Generator[Any, Any, T]:

@@ -17,7 +17,7 @@ class Cart:
     """One citizen's cart of notices, over all tries."""
 
     __slots__ = (
-        "amount_cents", "arrived_s", "ec_closed", "ending", "measured", "number", "over", "psp", "redirected_s",
+        "amount_cents", "arrived_s", "ec_closed", "ending", "measured", "number", "psp", "redirected_s",
         "settled_s", "side_flows", "size", "tries", "waited_s",
     )  # fmt: skip
 
@@ -34,7 +34,6 @@ class Cart:
         self.redirected_s = nan
         self.settled_s = nan
         self.ending = "unknown"
-        self.over = False  # the citizen will do no more
         self.side_flows = 0  # flows of this cart besides the citizen's own
 
     def forget(self) -> None:

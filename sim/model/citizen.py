@@ -17,4 +17,3 @@ def journey(cart: Cart, plan: Plan, checkout: Checkout, max_tries: int) -> Steps
         if failed is None or not draws.comes_back:
             break
         at = failed + draws.wait_s
-    cart.over = True

@@ -36,14 +36,10 @@ class Carts:
         self.redirect_wait_s = redirect_wait_s
         self.waiting: dict[int, Cart] = {}
         """Carts whose citizen has left, by number, while something of theirs is still open."""
-        self.travelling = 0
-        """Carts whose citizen's own flow is running."""
 
     def follow(self, cart: Cart, journey: Steps) -> Steps:
         """Run a cart's journey and take it over when it ends."""
-        self.travelling += 1
         yield from journey
-        self.travelling -= 1
         if _is_over(cart):
             self._finish(cart)
         else:

@@ -57,7 +57,12 @@ class Sender:
             return Heard(None, gives_up)
         if arrives > self.clock.now:
             yield arrives
-        told = yield from heard(self.clock, working, gives_up - back_s)
+        try:
+            first = working.send(None)
+        except StopIteration as answered_at_once:
+            told = answered_at_once.value
+        else:
+            told = yield from heard(self.clock, working, first, gives_up - back_s)
         if isinstance(told, Rest):
             self.clock.begin(beside(cart, self._unheard(call, told.steps, late)))
             return Heard(None, gives_up)

@@ -150,7 +150,7 @@ def test_an_error_in_a_flow_stops_the_run():
 
 def listening(clock, log, steps, until):
     """Listen to a fragment until a moment, note how that ended, and let the rest go on by itself."""
-    heard_of = yield from heard(clock, steps, until)
+    heard_of = yield from heard(clock, steps, steps.send(None), until)
     if isinstance(heard_of, Rest):
         log.append((clock.now, "rest"))
         result = yield from heard_of.steps
