@@ -139,11 +139,18 @@ class SweepDraft:
                 folder.mkdir()
                 _write_points(folder, iter(rows))
                 _write_document(folder / MANIFEST, manifest)
-                if not self.finished:
-                    folder.rename(self.place)
+                self._take_place(folder)
         except OSError as error:
             said = f"{self.place}: cannot be written ({_why(error)}); what was finished is kept, so run it again"
             raise StoreError(said) from error
+
+    def _take_place(self, folder: Path) -> None:
+        """Move a folder to the sweep's place, unless the same sweep, run twice at once, is there by now."""
+        try:
+            folder.rename(self.place)
+        except OSError:
+            if not self.finished:
+                raise
 
     def manifest(self) -> Any:
         """Read the manifest; raises `StoreError`."""
@@ -170,7 +177,7 @@ def _write_points(folder: Path, rows: Iterator[Mapping[str, Any]]) -> None:
         pa.csv.CSVWriter(folder / POINTS_CSV, schema) as text,
     ):
         for batch in batched(chain([first], rows), MOST_AT_ONCE):
-            part = pa.Table.from_pylist([dict(row) for row in batch], schema)
+            part = pa.table(list(zip(*(row.values() for row in batch), strict=True)), schema)
             table.write_table(part)
             text.write_table(part)
 
@@ -182,22 +189,40 @@ def batched(values: Iterable[T], size: int) -> Iterator[list[T]]:
         yield batch
 
 
-def read_points(sweep: Path) -> "pd.DataFrame":
-    """Read the table of points of a sweep; raises `StoreError`."""
-    return read_table(sweep, "points")
+def read_points(sweep: Path, columns: Sequence[str] | None = None, most: int | None = None) -> "pd.DataFrame":
+    """Read the table of points of a sweep, or some columns of the first rows; raises `StoreError`."""
+    if most is None:
+        return read_table(sweep, "points", columns)
+    return next(each_points(sweep, columns, most))
 
 
-def read_table(run: Path, name: str) -> "pd.DataFrame":
-    """Read one table of a run; raises `StoreError` if the run does not have it."""
+def each_points(
+    sweep: Path, columns: Sequence[str] | None = None, size: int = MOST_AT_ONCE
+) -> "Iterator[pd.DataFrame]":
+    """Yield the rows of the table of points, so many at a time; raises `StoreError`."""
+    file = sweep / POINTS
+    with _reading(file), pq.ParquetFile(file) as opened:
+        for batch in opened.iter_batches(size, columns=columns):
+            yield batch.to_pandas()
+
+
+def read_table(run: Path, name: str, columns: Sequence[str] | None = None) -> "pd.DataFrame":
+    """Read one table of a run, or some of its columns; raises `StoreError` if the run does not have it."""
     file = run / f"{name}.parquet"
     if not file.is_file():
         wanted = f"; it is written with --record {name}" if name in ("calls", "states") else ""
         raise StoreError(f"{file}: is not there{wanted}")
+    with _reading(file):
+        frame: pd.DataFrame = _read(file, columns).to_pandas()
+    return frame
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
     try:
-        frame: pd.DataFrame = _read(file).to_pandas()
+        yield
     except (pa.ArrowInvalid, OSError) as error:
         raise StoreError(f"{file}: is not a table of a run ({_why(error)})") from error
-    return frame
 
 
 def read_tallies(run: Path) -> list[bytes]:
@@ -219,10 +244,10 @@ def _write_document(file: Path, values: Any) -> None:
     file.write_text(text + "\n", encoding="utf-8")
 
 
-def _read(file: Path) -> pa.Table:
+def _read(file: Path, columns: Sequence[str] | None = None) -> pa.Table:
     """Read one file as it is; what its folders are called does not matter, which it would to a data set."""
     with pq.ParquetFile(file) as opened:
-        return opened.read()
+        return opened.read(columns)
 
 
 def _why(error: Exception) -> str:

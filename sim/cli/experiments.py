@@ -3,8 +3,11 @@
 As in `commands.py`, each parses, calls one function, prints and exits.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -26,11 +29,49 @@ from sim.cli.commands import (
     remark,
 )
 
+if TYPE_CHECKING:
+    from sim.experiment.design import Design
+    from sim.experiment.sweep import Sweep
+
+
+class Place(StrEnum):
+    """Where replications are carried out."""
+
+    LOCAL = "local"
+    DASK = "dask"
+
+
+Where = Annotated[
+    Place | None, typer.Option("--executor", help="local: processes of this machine; dask: the cluster of --scheduler.")
+]
 Scheduler = Annotated[
-    str | None,
-    typer.Option(metavar="ADDRESS", help="Run on the Dask cluster of this scheduler, e.g. tcp://10.0.0.1:8786."),
+    str | None, typer.Option(metavar="ADDRESS", help="Scheduler of a Dask cluster, e.g. tcp://10.0.0.1:8786.")
 ]
 Count = Annotated[str | None, typer.Option("--replications", metavar="N", help="Replications of every point.")]
+
+
+@contextmanager
+def _experimenting() -> Iterator[None]:
+    """Answer as other commands do, and say what is wrong with a cluster and what to do when interrupted."""
+    with refusing("interrupted; what was finished is kept: run the same command again to go on"):
+        from sim.experiment.executors import ClusterError
+
+        try:
+            yield
+        except ClusterError as error:
+            remark(str(error))
+            raise typer.Exit(BAD_INPUT) from None
+
+
+def _cluster(executor: Place | None, scheduler: str | None, jobs: int | None) -> str | None:
+    """Return the scheduler to ask, after checking that the options go together."""
+    if executor is Place.DASK and scheduler is None:
+        raise typer.BadParameter("dask needs --scheduler tcp://HOST:8786", param_hint="--executor")
+    if executor is Place.LOCAL and scheduler is not None:
+        raise typer.BadParameter("goes with --executor dask", param_hint="--scheduler")
+    if scheduler is not None and jobs is not None:
+        raise typer.BadParameter("means nothing on a cluster, whose workers are its own", param_hint="--jobs")
+    return scheduler
 
 
 @app.command()
@@ -40,12 +81,13 @@ def sweep(
         list[str] | None,
         typer.Option(metavar="PATH=VALUES", help="Values of a path: 4,8,16 or 1..5 or log:1 s..9 s:7. Repeatable."),
     ] = None,
-    design: Annotated[str, typer.Option(help="grid, lhs or sobol; the last two need --points.")] = "grid",
+    design: Annotated[str | None, typer.Option(help="grid, lhs or sobol; the last two need --points.")] = None,
     points: Annotated[int | None, typer.Option(help="With lhs and sobol: how many points.", min=1)] = None,
-    design_seed: Annotated[int, typer.Option(help="With lhs and sobol: seed of the points.", min=0)] = 1,
+    design_seed: Annotated[int | None, typer.Option(help="With lhs and sobol: seed of the points.", min=0)] = None,
     replications: Count = None,
     sets: Sets = None,
     jobs: Jobs = None,
+    executor: Where = None,
     scheduler: Scheduler = None,
     out: Out = Path("results"),
     quiet: Quiet = False,
@@ -54,52 +96,69 @@ def sweep(
     """Run a scenario at many points, each with the same random numbers; started again, it goes on where it was."""
     from sim.report.terminal import Voice
 
-    given = count_of(replications)
-    if given == AUTO:
-        raise typer.BadParameter("a sweep needs a number", param_hint="--replications")
-    with refusing("interrupted; what was finished is kept: run the same command again to go on"):
-        from sim.experiment.design import Kind, read_vary
+    address = _cluster(executor, scheduler, jobs)
+    with _experimenting():
         from sim.experiment.manifest import argv
         from sim.experiment.sweep import sweep as run_sweep
-        from sim.experiment.sweepfile import read_sweep
-        from sim.report.points import of_points
+        from sim.report.points import flagging
         from sim.report.progress import watching_points
 
-        if vary:
-            if design not in ("grid", "lhs", "sobol"):
-                raise typer.BadParameter(f"{design!r} is not grid, lhs or sobol", param_hint="--design")
-            scenario, chosen = file, read_vary(vary, Kind(design), points, design_seed)
-        else:
-            asked = read_sweep(file)
-            scenario, chosen = asked.scenario, asked.design
-            if given is None and asked.replications == AUTO:
-                raise typer.BadParameter("a sweep needs a number", param_hint="replications")
-            given = given if given is not None else asked.replications
+        scenario, chosen, said = _asked(file, vary, design, points, design_seed)
+        count = said if replications is None else count_of(replications)
+        if count == AUTO:
+            raise typer.BadParameter("a sweep needs a number, the same for every point", param_hint="--replications")
         with watching_points(Voice(stderr=True), quiet=quiet) as watch:
             done = run_sweep(
                 scenario,
                 chosen,
                 sets=sets or [],
-                replications=None if given is None else int(given),
+                replications=count,
                 jobs=jobs,
-                scheduler=scheduler,
+                scheduler=address,
                 out=out,
                 watch=watch,
-                flagged=lambda point, found: remark(f"pre-flight: point {point.number}: {found[0]}"),
+                flagged=flagging(remark),
                 command=argv(),
             )
-        table = done.points
+        _show(done, output)
+
+
+def _asked(
+    file: Path, vary: list[str] | None, design: str | None, points: int | None, seed: int | None
+) -> "tuple[Path, Design, int | Literal['auto'] | None]":
+    """Return scenario, points and replications, from options or from a sweep file."""
+    from sim.experiment.design import Kind, read_vary
+    from sim.experiment.sweepfile import read_sweep
+
+    if vary:
+        if design not in (None, "grid", "lhs", "sobol"):
+            raise typer.BadParameter(f"{design!r} is not grid, lhs or sobol", param_hint="--design")
+        return file, read_vary(vary, Kind(design or "grid"), points, 1 if seed is None else seed), None
+    options = {"--design": design, "--points": points, "--design-seed": seed}
+    if given := [name for name, value in options.items() if value is not None]:
+        raise typer.BadParameter("goes with --vary; a sweep file says it itself", param_hint=", ".join(given))
+    asked = read_sweep(file)
+    return asked.scenario, asked.design, asked.replications
+
+
+def _show(done: "Sweep", output: Format) -> None:
+    """Print a finished sweep, however many points it has."""
+    from sim.report.points import MOST, Points, columns
+    from sim.store import each_points, read_points
+
+    about = done.manifest
     if output is Format.JSON:
-        printed(
-            as_json(
-                {
-                    "manifest": done.manifest,
-                    "points": table.astype(object).where(table.notna(), None).to_dict("records"),
-                }
-            )
-        )
+        printed('{"manifest": ' + as_json(about) + ', "points": [')
+        comma = ""
+        for rows in each_points(done.folder):
+            plain = rows.astype(object).where(rows.notna(), None).to_dict("records")
+            printed(comma + as_json(plain)[1:-1].strip("\n"))
+            comma = ","
+        printed("]}")
     else:
-        printed(of_points(table, list(done.manifest["varied"])), f"\nresults: {done.folder}")
+        varied, slos = list(about["varied"]), about["slos"]
+        first = read_points(done.folder, columns(varied, slos), MOST)
+        printed(Points(first, varied, slos, about["points"]), f"\nresults: {done.folder}")
 
 
 @app.command()
@@ -118,10 +177,14 @@ def capacity(
     tolerance: Annotated[
         float | None, typer.Option(help="For fractions: how finely to search, in the range's unit.")
     ] = None,
-    margin: Annotated[bool, typer.Option(help="Also find how far arrivals may grow at the answer.")] = True,
+    margin: Annotated[
+        bool | None,
+        typer.Option("--margin/--no-margin", help="Find how far arrivals may grow at the answer; so unless --load."),
+    ] = None,
     most: Annotated[int, typer.Option("--max", help="Replications of one value at most.", min=5)] = 80,
     sets: Sets = None,
     jobs: Jobs = None,
+    executor: Where = None,
     scheduler: Scheduler = None,
     out: Out = Path("results"),
     quiet: Quiet = False,
@@ -131,7 +194,8 @@ def capacity(
 
     Exit codes: 0 found, 1 the objectives hold nowhere in the range, 2 bad input, 3 not enough evidence.
     """
-    with refusing("interrupted; the replications that were finished are kept: run the same command again to go on"):
+    address = _cluster(executor, scheduler, jobs)
+    with _experimenting():
         from sim.experiment.capacity import capacity as find
         from sim.experiment.executors import crew
         from sim.experiment.replications import Laboratory
@@ -147,25 +211,19 @@ def capacity(
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="--range") from None
         source = Source(file)
-        with shelf(out) as kept, crew(jobs, scheduler) as workers:
-            try:
-                answer = find(
-                    source,
-                    Laboratory(workers, kept),
-                    vary,
-                    span,
-                    xs,
-                    sets=sets or [],
-                    slos=slos,
-                    load=load,
-                    margin=margin,
-                    most=most,
-                    watch=None if quiet else lambda x, n, found: remark(of_look(vary, x, n, found)),
-                )
-            except ValueError as error:
-                if error.__class__ is not ValueError:
-                    raise
-                remark(str(error))
-                raise typer.Exit(BAD_INPUT) from None
+        with shelf(out) as kept, crew(jobs, address) as workers:
+            answer = find(
+                source,
+                Laboratory(workers, kept),
+                vary,
+                span,
+                xs,
+                sets=sets or [],
+                slos=slos,
+                load=load,
+                margin=not load if margin is None else margin,
+                most=most,
+                watch=None if quiet else lambda *look: remark(of_look(*look)),
+            )
     printed(as_json(answer.to_json()) if output is Format.JSON else of_capacity(answer))
     raise typer.Exit({"found": 0, "everywhere": 0, "nowhere": 1}.get(answer.found.outcome.value, CODES["undecided"]))

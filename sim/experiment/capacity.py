@@ -7,19 +7,22 @@ numbers, so that the curve is smoother than its points.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sim.analysis.slo import Slo, judge
 from sim.analysis.summary import estimate_of
 from sim.analysis.tally import Tally
-from sim.experiment.replications import Laboratory, Task, objectives, quantiles_of
+from sim.experiment.replications import Laboratory, Task, names_of, objectives, quantiles_of
 from sim.experiment.search import Effort, Evidence, Found, Visit, evidence, grown, growth_margin, largest, smallest
 from sim.experiment.span import Span
 from sim.scenario import slos as slo_language
-from sim.scenario.load import Loaded, Source
+from sim.scenario.load import Loaded, Position, Problem, ScenarioError, Source
 
-Watch = Callable[[float, int, Evidence], None]
-"""Hears of every look: the value, its replications, and what they say."""
+Watch = Callable[[str, float, int, Evidence], None]
+"""Hears of every look: what is varied, the value, its replications, and what they say."""
+GROWTH = "growth of arrivals"
+"""What is varied for the margin."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +83,7 @@ class Evaluator:
         laboratory: Laboratory,
         load: Callable[[float], Loaded],
         asked: Sequence[str] | None,
-        watch: Watch | None = None,
+        watch: Callable[[float, int, Evidence], None] | None = None,
     ) -> None:
         self.laboratory = laboratory
         self.load = load
@@ -88,19 +91,11 @@ class Evaluator:
         self.watch = watch
         self._known: dict[float, tuple[Loaded, tuple[Slo, ...], list[Tally]]] = {}
 
-    def objectives(self, loaded: Loaded) -> tuple[Slo, ...]:
-        """Return the SLOs that are asked for, or else the scenario's; raises `ValueError` for one that is none."""
-        if self.asked is None:
-            return objectives(loaded)
-        scenario = loaded.scenario
-        names = {"psp": tuple(p.name for p in scenario.psps), "ec_group": tuple(g.name for g in scenario.ecs)}
-        return tuple(slo_language.parse(text, names) for text in self.asked)
-
     def __call__(self, x: float, replications: int, confidence: float) -> Evidence:
         """Return what so many replications say, each SLO at a confidence."""
         if x not in self._known:
             loaded = self.load(x)
-            self._known[x] = loaded, self.objectives(loaded), []
+            self._known[x] = loaded, wanted(loaded, self.asked), []
         loaded, asked, tallies = self._known[x]
         more = [Task(x, loaded, n, quantiles_of(asked)) for n in range(len(tallies), replications)]
         tallies += sorted((tally for _, tally in self.laboratory.tallies(more)), key=lambda t: t.replication)
@@ -108,6 +103,26 @@ class Evaluator:
         if self.watch is not None:
             self.watch(x, len(tallies), found)
         return found
+
+
+def wanted(loaded: Loaded, asked: Sequence[str] | None) -> tuple[Slo, ...]:
+    """Return the objectives that are asked for, or else the scenario's; raises `ScenarioError` for what is none."""
+    if asked is None:
+        found, problems = list(objectives(loaded)), list[Problem]()
+    else:
+        found, problems = [], []
+        for text in asked:
+            try:
+                found.append(slo_language.parse(text, names_of(loaded)))
+            except ValueError as error:
+                problem, _, fix = str(error).partition("; ")
+                problems.append(Problem(Position(f"--slo {text}"), "slos", problem, fix))
+    if not found and not problems:
+        fix = "say what is enough, for example --slo 'tnspo_strict >= 98%'"
+        problems = [Problem(loaded.position("slos"), "slos", "has no objective", fix)]
+    if problems:
+        raise ScenarioError(problems)
+    return tuple(found)
 
 
 def capacity(
@@ -128,24 +143,24 @@ def capacity(
     """Find the smallest of the values `xs` of a path at which the SLOs hold, or with `load` the largest.
 
     `slos` are objectives as text, the scenario's unless given. With `margin`, find also the factor by which arrivals
-    may grow at the answer. Raises `ScenarioError` for a value that cannot be loaded, and `ValueError` for an objective
-    that is none, or if there is none.
+    may grow at the answer; those of a trace cannot. Raises `ScenarioError` for a path or an end of the range that the
+    scenario refuses and for objectives that are none, before anything is simulated.
     """
 
     def at(x: float) -> Loaded:
         return source.load([*sets, f"{path}={span.text(x)}"])
 
-    evaluator = Evaluator(laboratory, at, slos, watch)
-    asked = evaluator.objectives(at(xs[0]))
-    if not asked:
-        raise ValueError("no objective says what is enough; give one, for example --slo 'tnspo_strict >= 98%'")
+    def told(name: str) -> Callable[[float, int, Evidence], None] | None:
+        return None if watch is None else partial(watch, name)
+
+    asked, _ = (wanted(at(end), slos) for end in (xs[0], xs[-1]))
     effort = Effort(confidence, len(asked), most=most)
-    found = (largest if load else smallest)(xs, evaluator, effort)
+    found = (largest if load else smallest)(xs, Evaluator(laboratory, at, slos, told(path)), effort)
     grows = None
     if margin and found.answer is not None:
         answer = at(found.answer)
         if answer.scenario.arrivals.trace is None:
-            bears = [*sets, f"{path}={span.text(found.answer)}"]
-            growing = Evaluator(laboratory, lambda k: source.load([*bears, *grown(answer, k)]), slos, watch)
+            sets = [*sets, f"{path}={span.text(found.answer)}"]
+            growing = Evaluator(laboratory, lambda k: source.load([*sets, *grown(answer, k)]), slos, told(GROWTH))
             grows = growth_margin(growing, effort)
     return Capacity(path, span.unit, tuple(slo.text for slo in asked), found, grows)

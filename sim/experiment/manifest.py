@@ -21,6 +21,12 @@ _OF_NO_EFFECT = {"name", "title", "description", "slos"}
 _OF_NO_EFFECT_IN_RUN = {"replications", "confidence"}
 
 
+def matters(path: str) -> bool:
+    """Return whether a replication may depend on what is at a path."""
+    section, _, name = path.partition(".")
+    return section not in _OF_NO_EFFECT and not (section == "run" and name in _OF_NO_EFFECT_IN_RUN)
+
+
 def fingerprint(loaded: Loaded) -> str:
     """Return a hash of everything that a replication's records depend on, but its number.
 

@@ -34,11 +34,16 @@ class Task:
     record: frozenset[str] = frozenset()
 
 
+def names_of(loaded: Loaded) -> dict[str, tuple[str, ...]]:
+    """Return the names that an SLO may use of what is in a scenario."""
+    scenario = loaded.scenario
+    return {"psp": tuple(p.name for p in scenario.psps), "ec_group": tuple(g.name for g in scenario.ecs)}
+
+
 def objectives(loaded: Loaded) -> tuple[Slo, ...]:
     """Return the scenario's SLOs, read."""
-    scenario = loaded.scenario
-    names = {"psp": tuple(p.name for p in scenario.psps), "ec_group": tuple(g.name for g in scenario.ecs)}
-    return tuple(slos.parse(text, names) for text in scenario.slos)
+    names = names_of(loaded)
+    return tuple(slos.parse(text, names) for text in loaded.scenario.slos)
 
 
 def quantiles_of(objectives: Iterable[Slo]) -> tuple[Quantile, ...]:

@@ -9,10 +9,10 @@ a point that is finished.
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sim.analysis.metrics import HEADLINE
 from sim.analysis.slo import Slo
@@ -22,7 +22,7 @@ from sim.experiment import manifest
 from sim.experiment.design import Design, Point, assignments
 from sim.experiment.executors import crew
 from sim.experiment.replications import Laboratory, Task, objectives, quantiles_of
-from sim.scenario.load import Loaded, Problem, ScenarioError, Source
+from sim.scenario.load import Loaded, Position, Problem, ScenarioError, Source
 from sim.scenario.preflight import Finding, preflight
 from sim.shelf import Shelf, shelf
 from sim.store import begin_sweep, read_points
@@ -30,8 +30,12 @@ from sim.store import begin_sweep, read_points
 if TYPE_CHECKING:
     import pandas as pd
 
-CHECKED = 2_000
-"""Points that are loaded and checked before the first replication; the others as their turn comes."""
+P = TypeVar("P", bound=Problem)
+CHECKED = 500
+"""The first points, and as many that have a value which no point before them has, are loaded and checked before the
+first replication: that is every value of a usual grid. The others are checked as their turn comes."""
+MOST_PROBLEMS = 20
+MOST_SHOWN = 60
 _AT_ONCE = 200
 
 
@@ -50,8 +54,8 @@ class SweepProgress:
 class Sweep:
     """A finished sweep; `points` is a data frame with a row per point.
 
-    Its columns are `point`, the paths that were varied, `verdict`, and of every metric `<metric>_mean`, `<metric>_low`
-    and `<metric>_high`.
+    Its columns are `point`, the paths that were varied, `verdict`, `replications`, for every metric `<metric>_mean`,
+    `<metric>_low` and `<metric>_high`, and the verdict on every SLO.
     """
 
     folder: Path
@@ -67,13 +71,15 @@ class Sweep:
 
     def _repr_html_(self) -> str:
         """Show what was varied, the verdict and the means of the headline figures, in Jupyter."""
-        shown = self.points[["point", *self.manifest["varied"], "verdict", *(f"{name}_mean" for name in HEADLINE)]]
-        return f"<p>{escape(repr(self))}</p>" + shown.to_html(index=False, float_format="{:.4g}".format)
+        columns = ["point", *self.manifest["varied"], "verdict", *(f"{name}_mean" for name in HEADLINE)]
+        shown = read_points(self.folder, columns, MOST_SHOWN).to_html(index=False, float_format="{:.4g}".format)
+        left_out = self.manifest["points"] - MOST_SHOWN
+        return f"<p>{escape(repr(self))}</p>{shown}" + (f"<p>and {left_out} more</p>" if left_out > 0 else "")
 
 
 Watch = Callable[[SweepProgress], None]
-Flagged = Callable[[Point, Sequence[Finding]], None]
-"""Hears of a point that cannot work as it is, before it costs anything."""
+Flagged = Callable[[Sequence[Finding]], None]
+"""Hears what is severe of a point that cannot work as it is, before it costs anything."""
 
 
 def sweep(
@@ -91,118 +97,201 @@ def sweep(
 ) -> Sweep:
     """Run every point of a design, or take what is finished of it from the shelf in `out`.
 
-    Raises `ScenarioError` for the first points that cannot be loaded, before anything is simulated, `StoreError`,
-    `WorkerError`, `RunError`, and `KeyboardInterrupt`; what is finished by then is on the shelf.
+    Raises `ScenarioError` for points that cannot be loaded, before anything is simulated, `StoreError`, `WorkerError`,
+    `RunError`, and `KeyboardInterrupt`; what is finished by then is on the shelf.
     """
     source = Source(scenario)
     base = source.load(sets)
-    count = base.scenario.run.replications if replications is None else replications
-    plan = _Plan(source, base, tuple(sets), design, count)
+    _check_paths(design)
+    plan = _Plan(source, base, tuple(sets), design, replications)
     folder = Path(out)
-    with shelf(folder) as kept:
-        draft = begin_sweep(folder, base.scenario.name, plan.address)
-        if not draft.finished:
-            plan.check(flagged)
+    draft = begin_sweep(folder, base.scenario.name, plan.address)
+    if not draft.finished:
+        with shelf(folder) as kept:
+            plan.check(kept, flagged)
             with crew(jobs, scheduler) as workers:
-                plan.carry_out(Laboratory(workers, kept), kept, watch)
-            draft.finish(plan.rows(kept), _manifest(base, design, count, command))
+                plan.carry_out(Laboratory(workers, kept), kept, watch, flagged)
+            draft.finish(plan.rows(kept), _manifest(base, design, plan.count, command))
     return Sweep(draft.place, draft.manifest())
 
 
-class _Plan:
-    """What is to be done for a sweep."""
+def _check_paths(design: Design) -> None:
+    """Refuse to vary what is the same at every point, or makes no difference."""
+    fix = "vary what is simulated; the number of replications of every point is an option"
+    wrong = [path for path in design.paths if not manifest.matters(path)]
+    if wrong:
+        raise ScenarioError([Problem(Position("sweep"), path, "changes nothing at a point", fix) for path in wrong])
 
-    def __init__(self, source: Source, base: Loaded, sets: tuple[str, ...], design: Design, count: int) -> None:
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """A point whose replications are coming in."""
+
+    point: Point
+    asked: tuple[Slo, ...]
+    tallies: list[Tally]
+
+
+class _Plan:
+    """What is to be done for a sweep. Points are made when they are needed, and only those under way are kept."""
+
+    def __init__(
+        self, source: Source, base: Loaded, sets: tuple[str, ...], design: Design, replications: int | None
+    ) -> None:
+        run = base.scenario.run
         self.source = source
         self.sets = sets
         self.design = design
-        self.count = count
-        of_base = [manifest.fingerprint(base), base.scenario.slos, base.scenario.run.confidence, count]
+        self.count = run.replications if replications is None else replications
+        self.confidence = run.confidence
+        of_base = [manifest.fingerprint(base), base.scenario.slos, self.confidence, self.count]
         self.base = hashlib.sha256(json.dumps(of_base).encode()).hexdigest()
         whole = hashlib.sha256(self.base.encode())
         for point in design:
             whole.update(self.key(point).encode())
         self.address = whole.hexdigest()
-        self._done: dict[int, list[Tally]] = {}
-        self._asked: dict[int, tuple[Slo, ...]] = {}
+        self._checked: set[int] = set()
 
     def key(self, point: Point) -> str:
         """Return the address of a point's row."""
         return hashlib.sha256(json.dumps([self.base, assignments(point)]).encode()).hexdigest()
 
     def load(self, point: Point) -> Loaded:
-        """Load a point; a value that the scenario refuses is said with the point's number."""
+        """Load a point; raises `ScenarioError`, in which positions say the point's number."""
         try:
             return self.source.load([*self.sets, *assignments(point)])
         except ScenarioError as error:
-            said = [Problem(p.position, p.path, f"(point {point.number}) {p.problem}", p.fix) for p in error.problems]
-            raise ScenarioError(said) from None
+            raise ScenarioError([_at(point, problem) for problem in error.problems]) from None
 
-    def check(self, flagged: Flagged | None) -> None:
-        """Load the first points, and tell of those that cannot work."""
-        for number in range(min(len(self.design), CHECKED)):
-            point = self.design[number]
-            severe = [finding for finding in preflight(self.load(point)) if finding.severe]
-            if severe and flagged is not None:
-                flagged(point, severe)
+    def check(self, kept: Shelf, flagged: Flagged | None) -> None:
+        """Load points that are not finished, and tell of those that cannot work; raises `ScenarioError` for all."""
+        problems: dict[tuple[str, str, str], Problem] = {}
+        severe: list[list[Finding]] = []
+        for point in self._to_check(kept):
+            try:
+                severe.append(_severe(point, self.load(point)))
+            except ScenarioError as error:
+                for found in error.problems:
+                    problems.setdefault((found.path, found.problem, found.fix), found)
+                if len(problems) >= MOST_PROBLEMS:
+                    break
+        if problems:
+            raise ScenarioError(list(problems.values()))
+        if flagged is not None:
+            for findings in filter(None, severe):
+                flagged(findings)
 
-    def carry_out(self, laboratory: Laboratory, kept: Shelf, watch: Watch | None) -> None:
+    def _to_check(self, kept: Shelf) -> Iterator[Point]:
+        seen: set[tuple[str, str]] = set()
+        novel = 0
+        for block, finished in self._blocks(kept):
+            for point in block:
+                new = novel < CHECKED and not seen.issuperset(point.values.items())
+                if (new or point.number < CHECKED) and self.key(point) not in finished:
+                    novel += new
+                    seen.update(point.values.items())
+                    self._checked.add(point.number)
+                    yield point
+            if novel >= CHECKED and block[-1].number >= CHECKED:
+                return
+
+    def carry_out(self, laboratory: Laboratory, kept: Shelf, watch: Watch | None, flagged: Flagged | None) -> None:
         """Finish every point that is not."""
-        found = sum(len(finished) for _, finished in self._by_block(kept))
-        points, replications = found, found * self.count
-
-        def tell() -> None:
-            if watch is not None:
-                watch(SweepProgress(points, len(self.design), replications, len(self.design) * self.count, found))
-
-        tell()
-        for key, tally in laboratory.tallies(self._tasks(kept)):
+        far = _Far(len(self.design), self.count, [len(finished) for _, finished in self._blocks(kept)], watch)
+        under_way: dict[int, _Open] = {}
+        for key, tally in laboratory.tallies(self._tasks(kept, under_way, far, flagged)):
             number = int(str(key))
-            replications += 1
-            tallies = self._done[number]
-            tallies.append(tally)
-            if len(tallies) == self.count:
-                point = self.design[number]
-                kept.put_point(self.key(point), self._row(self._done.pop(number), self._asked.pop(number)))
-                points += 1
-            tell()
+            at = under_way[number]
+            at.tallies.append(tally)
+            if done := len(at.tallies) == self.count:
+                row = row_of(summarise(at.tallies, at.asked, self.confidence))
+                kept.put_point(self.key(at.point), row)
+                del under_way[number]
+            far.replication(ends_point=done)
 
-    def _by_block(self, kept: Shelf) -> Iterator[tuple[list[Point], set[str]]]:
+    def _tasks(self, kept: Shelf, under_way: dict[int, _Open], far: "_Far", flagged: Flagged | None) -> Iterator[Task]:
+        for number, (block, finished) in enumerate(self._blocks(kept)):
+            far.found_in(number, len(finished))
+            for point in block:
+                if self.key(point) in finished:
+                    continue
+                loaded = self.load(point)
+                if flagged and point.number not in self._checked and (severe := _severe(point, loaded)):
+                    flagged(severe)
+                asked = objectives(loaded)
+                under_way[point.number] = _Open(point, asked, [])
+                quantiles = quantiles_of(asked)
+                yield from (Task(point.number, loaded, n, quantiles) for n in range(self.count))
+
+    def _blocks(self, kept: Shelf) -> Iterator[tuple[list[Point], set[str]]]:
         """Yield the points block by block, and which keys of each are finished."""
         for start in range(0, len(self.design), _AT_ONCE):
             block = [self.design[n] for n in range(start, min(start + _AT_ONCE, len(self.design)))]
             yield block, kept.finished([self.key(point) for point in block])
 
-    def _tasks(self, kept: Shelf) -> Iterator[Task]:
-        for block, finished in self._by_block(kept):
-            for point in block:
-                if self.key(point) not in finished:
-                    loaded = self.load(point)
-                    self._done[point.number], self._asked[point.number] = [], objectives(loaded)
-                    quantiles = quantiles_of(self._asked[point.number])
-                    yield from (Task(point.number, loaded, n, quantiles) for n in range(self.count))
-
-    def _row(self, tallies: Sequence[Tally], asked: Sequence[Slo]) -> dict[str, Any]:
-        confidence = self.source.load(self.sets).scenario.run.confidence
-        return row_of(summarise(tallies, asked, confidence))
-
     def rows(self, kept: Shelf) -> Iterator[dict[str, Any]]:
         """Yield the finished rows in order of points, each with its number and what was varied."""
-        for block, _ in self._by_block(kept):
+        for block, _ in self._blocks(kept):
             found = kept.points([self.key(point) for point in block])
             for point in block:
                 yield {"point": point.number, **point.values, **found[self.key(point)]}
 
 
+class _Far:
+    """How far a sweep is. What another sweep on the same shelf finishes meanwhile counts as found."""
+
+    def __init__(self, points: int, count: int, found: list[int], watch: Watch | None) -> None:
+        self._found = found
+        self._count = count
+        self._watch = watch
+        already = sum(found)
+        self._now = SweepProgress(already, points, already * count, points * count, already)
+        self._tell(0, 0, 0)
+
+    def found_in(self, block: int, finished: int) -> None:
+        """Count what has been finished by others in a block since the sweep began."""
+        more = finished - self._found[block]
+        self._tell(more, more * self._count, more)
+
+    def replication(self, *, ends_point: bool) -> None:
+        """Count a replication."""
+        self._tell(int(ends_point), 1, 0)
+
+    def _tell(self, points: int, replications: int, found: int) -> None:
+        now = self._now
+        self._now = SweepProgress(
+            now.points + points, now.of, now.replications + replications, now.replications_of, now.found + found
+        )
+        if self._watch is not None:
+            self._watch(self._now)
+
+
+def _at(point: Point, found: P) -> P:
+    """Say of something found at which point it was, instead of an option that nobody wrote."""
+    at = found.position
+    return replace(found, position=replace(at, file=f"point {point.number}: {at.file.removeprefix('--set ')}"))
+
+
+def _severe(point: Point, loaded: Loaded) -> list[Finding]:
+    return [_at(point, finding) for finding in preflight(loaded) if finding.severe]
+
+
 def row_of(summary: Summary) -> dict[str, Any]:
-    """Return the columns that a table of points has of one summary."""
+    """Return the columns that a table of points has of one summary: every metric, and what each SLO is about."""
     row: dict[str, Any] = {"verdict": summary.verdict.value, "replications": summary.replications}
-    for name, estimate in summary.metrics.items():
+    estimates = dict(summary.metrics)
+    for judged in summary.slos:
+        estimates.setdefault(column_of(judged.slo), judged.estimate)
+    for name, estimate in estimates.items():
         found = estimate.to_json()
         row |= {f"{name}_{part}": found[part] for part in ("mean", "low", "high")}
-    for judged in summary.slos:
-        row[judged.slo.text] = judged.verdict.value
-    return row
+    return row | {judged.slo.text: judged.verdict.value for judged in summary.slos}
+
+
+def column_of(slo: Slo) -> str:
+    """Return what the columns are called that have the estimate of an SLO, as `user_wait_p95` or `tgp{ec_group=e}`."""
+    percentile = "" if slo.percentile is None else f"_p{slo.percentile:g}"
+    return f"{slo.metric}{percentile}" + (f"{{{slo.dimension}={slo.group}}}" if slo.dimension else "")
 
 
 def _manifest(base: Loaded, design: Design, count: int, command: Sequence[str]) -> dict[str, Any]:
@@ -212,6 +301,7 @@ def _manifest(base: Loaded, design: Design, count: int, command: Sequence[str]) 
         "varied": dict(design.varied),
         "points": len(design),
         "replications": count,
+        "slos": {slo.text: column_of(slo) for slo in objectives(base)},
         "command": list(command),
         **manifest.of_program(),
     }

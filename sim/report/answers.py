@@ -13,35 +13,44 @@ from sim.analysis.shown import shown, shown_estimate
 from sim.experiment.capacity import Capacity
 from sim.experiment.compare import Comparison
 from sim.experiment.parting import Parting
-from sim.experiment.search import Evidence, Found
+from sim.experiment.search import Evidence, Found, Outcome
 from sim.experiment.sensitivity import Sensitivity
 
 MOST_NAMED = 6
 _STYLES = {"pass": "green", "fail": "bold red", "undecided": "yellow"}
 
 
-def of_look(path: str, x: float, replications: int, found: Evidence) -> str:
+def of_look(what: str, x: float, replications: int, found: Evidence) -> str:
     """Return a line on one look of a search."""
-    return f"{path} = {x:.6g}: {found.verdict.value} after {replications} replications"
+    return f"{what} = {x:.6g}: {found.verdict.value} after {replications} replications"
 
 
 def of_capacity(answer: Capacity) -> RenderableType:
     """Return the answer, the margin, and the curve."""
-    found, name = answer.found, answer.path.rpartition(".")[2]
-    parts: list[RenderableType] = [
-        Text(f"{answer.path}: {found.text(' '.join(filter(None, (answer.unit, name))))}", style="bold")
-    ]
+    found = answer.found
+    parts: list[RenderableType] = [Text(f"{answer.path}: {_answer(answer)}", style="bold")]
+    spent = f"{found.replications} replications"
     if answer.margin is not None:
-        parts.append(Text(f"arrivals may grow by a factor of {_factor(answer.margin)} there"))
-    parts += [Text(), _curve(answer), Text(f"\n{found.replications} replications; {found.reason}")]
+        parts.append(Text(f"there, arrivals may grow by {_factor(answer.margin)}"))
+        spent += f", and {answer.margin.replications} for the margin"
+    parts += [Text(), _curve(answer), Text(f"\n{spent}; {found.reason}")]
     return Group(*parts)
+
+
+def _answer(answer: Capacity) -> str:
+    found, unit = answer.found, answer.unit or answer.path.rpartition(".")[2]
+    if found.outcome is Outcome.EVERYWHERE:
+        return f"{found.answer:.6g} {unit}, an end of the range, and the answer may lie beyond it"
+    return found.text(unit)
 
 
 def _factor(margin: Found) -> str:
     if margin.answer is None:
-        return f"an unknown amount ({margin.reason})"
+        return f"an unknown factor ({margin.reason})"
+    if margin.outcome is Outcome.EVERYWHERE:
+        return f"a factor of {margin.answer:.3g} at least"
     between = f", {margin.low:.3g} to {margin.high:.3g}" if margin.low is not None and margin.high is not None else ""
-    return f"{margin.answer:.3g}{between} at {100 * margin.confidence:g}%"
+    return f"a factor of {margin.answer:.3g}{between} at {100 * margin.confidence:g}%"
 
 
 def _curve(answer: Capacity) -> Table:

@@ -1,35 +1,120 @@
 """The table of points of a sweep, as people read it: what was varied, the verdict, and the means of a few figures."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
 from sim.analysis.metrics import METRICS
 from sim.analysis.shown import shown
+from sim.scenario.preflight import Finding
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FIGURES = ("token_expiry_rate", "reversal_rate", "tnspo_strict", "user_wait", "paid_share")
-"""The metrics shown of every point; the files have all of them, with intervals."""
+"""The metrics shown of every point, after those of the SLOs; the files have all of them, with intervals."""
 MOST = 60
+MOST_FLAGGED = 10
 _STYLES = {"pass": "green", "fail": "bold red", "undecided": "yellow"}
+_HEAD_WIDTH = 14
+_GAP = 2
+_LONG = re.compile(r"(\d+\.\d{4,})(.*)", re.ASCII | re.DOTALL)
 
 
-def of_points(points: "pd.DataFrame", varied: Sequence[str]) -> Table:
-    """Return the table for a terminal; of many points the first."""
-    left_out = len(points) - MOST
-    table = Table(
-        box=None, pad_edge=False, header_style="bold", caption=f"and {left_out} more" if left_out > 0 else None
-    )
-    for path in varied:
-        table.add_column(path, overflow="fold")
-    table.add_column("verdict")
-    for name in FIGURES:
-        table.add_column(METRICS[name].title, justify="right", max_width=14)
-    for _, row in points.head(MOST).iterrows():
-        verdict = Text(row["verdict"], style=_STYLES.get(row["verdict"], ""))
-        table.add_row(*(str(row[path]) for path in varied), verdict, *(shown(row[f"{n}_mean"], METRICS[n].unit) for n in FIGURES))
-    return table
+def columns(varied: Sequence[str], slos: Mapping[str, str]) -> list[str]:
+    """Return the columns of the table of points that are shown."""
+    means = (f"{name}_mean" for name in dict.fromkeys([*slos.values(), *FIGURES]))
+    return ["point", *varied, "verdict", *slos, *means]
+
+
+@dataclass(frozen=True)
+class Points:
+    """The first of so many points on a terminal, with as many figures as it has room for.
+
+    `slos` has the column of each SLO by its text, as the manifest of a sweep has it.
+    """
+
+    first: "pd.DataFrame"
+    varied: Sequence[str]
+    slos: Mapping[str, str]
+    of: int
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the table."""
+        found = list(self._columns())
+        ends = accumulate(column.width + _GAP for column in found)
+        shown_here = [column for column, end in zip(found, ends, strict=True) if end - _GAP <= options.max_width]
+        left_out = self.of - len(self.first)
+        table = Table(box=None, pad_edge=False, header_style="bold", caption_justify="left")
+        table.caption = f"and {left_out} more" if left_out > 0 else None
+        for column in shown_here:
+            table.add_column(column.head, justify="right" if column.right else "left", width=column.width)
+        for cells in zip(*(column.cells for column in shown_here), strict=True):
+            table.add_row(*cells)
+        yield table
+
+    def _columns(self) -> Iterator["_Column"]:
+        yield _Column("point", [Text(str(number)) for number in self.first["point"]], right=True)
+        for path in self.varied:
+            yield _Column(_broken(path), [Text(_short(str(value))) for value in self.first[path]])
+        if self.slos:
+            yield _Column("verdict", [Text(str(v), _STYLES.get(v, "")) for v in self.first["verdict"]])
+        for text, name in self.slos.items():
+            styles = [_STYLES.get(verdict, "") for verdict in self.first[text]]
+            yield _Column(text, self._means(name, styles), right=True)
+        for name in FIGURES:
+            if name not in self.slos.values():
+                yield _Column(METRICS[name].title, self._means(name, [""] * len(self.first)), right=True)
+
+    def _means(self, name: str, styles: Sequence[str]) -> list[Text]:
+        bare = name.partition("{")[0]
+        unit = METRICS[bare if bare in METRICS else bare.rpartition("_p")[0]].unit
+        return [Text(shown(v, unit), s) for v, s in zip(self.first[f"{name}_mean"], styles, strict=True)]
+
+
+class _Column:
+    """A column, as wide as its widest cell and as the words of its head, or so much of this as is usual."""
+
+    def __init__(self, head: str, cells: list[Text], *, right: bool = False) -> None:
+        self.head = head
+        self.cells = cells
+        self.right = right
+        longest = max(map(len, head.split()))
+        self.width = max(longest, min(len(head), _HEAD_WIDTH), *(cell.cell_len for cell in cells))
+
+
+def flagging(say: Callable[[str], None]) -> Callable[[Sequence[Finding]], None]:
+    """Return what says the first severe finding of a point, of so many points."""
+    heard = 0
+
+    def flagged(findings: Sequence[Finding]) -> None:
+        nonlocal heard
+        heard += 1
+        if heard <= MOST_FLAGGED:
+            say(f"pre-flight: {findings[0]}")
+        elif heard == MOST_FLAGGED + 1:
+            say("pre-flight: and more points like these")
+
+    return flagged
+
+
+def _broken(path: str) -> str:
+    """Break a path into lines at its dots, where it is long."""
+    lines = [""]
+    for step in path.replace(".", ".\0").split("\0"):
+        if lines[-1] and len(lines[-1]) + len(step) > _HEAD_WIDTH:
+            lines.append("")
+        lines[-1] += step
+    return "\n".join(lines)
+
+
+def _short(text: str) -> str:
+    """Return a value of a path without digits that only a sampled one has."""
+    found = _LONG.fullmatch(text)
+    return text if found is None else f"{float(found[1]):.4g}{found[2]}"
