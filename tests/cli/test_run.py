@@ -70,7 +70,7 @@ def test_a_table_comes_with_verdicts_first_and_the_results_last(run, tmp_path):
 
 
 def test_json_is_one_document_on_standard_output_and_nothing_else(run, tmp_path):
-    """It has what is stored as summary and manifest, and the figures that the issue names, with their intervals."""
+    """It has what is stored as summary and manifest, and the figures that others read, with their intervals."""
     ended = run("--format", "json")
     document = json.loads(ended.out)
     (folder,) = runs(tmp_path)
