@@ -111,6 +111,9 @@ def run(
     jobs: Jobs = None,
     out: Out = Path("results"),
     record: Annotated[str, typer.Option(help="Also record calls, states, or both (calls,states).")] = "",
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say where the slowest payments spend their time; records calls.")
+    ] = False,
     quiet: Quiet = False,
     output: Annotated[RunFormat, typer.Option("--format", help="How to print the results.")] = RunFormat.TABLE,
 ) -> None:
@@ -120,12 +123,13 @@ def run(
     """
     from sim.report.terminal import Voice
 
-    wanted, count = _record(record), count_of(replications)
+    wanted, count = _record(record) | ({"calls"} if explain else frozenset()), count_of(replications)
     with refusing():
         from sim.analysis.sequential import Rule
         from sim.experiment.manifest import argv
         from sim.experiment.run import run as run_scenario
         from sim.report.progress import watching
+        from sim.report.stories.slow import of_slowest, slowest
         from sim.report.tables import conclusion, of_summary
         from sim.report.verdicts import github, junit
         from sim.scenario.load import load
@@ -139,12 +143,15 @@ def run(
             done = run_scenario(
                 loaded, replications=rule, jobs=jobs, out=out, record=wanted, watch=watch, command=argv()
             )
+        slow = slowest(done.folder) if explain else None
     if output is RunFormat.JSON:
-        printed(as_json(done.to_json()))
+        printed(as_json({**done.to_json(), **({"slowest": slow and slow.to_json()} if explain else {})}))
     elif output is not RunFormat.TABLE:
         printed((github if output is RunFormat.GITHUB else junit)(done.summary, loaded.scenario.name))
     else:
         printed(of_summary(done.summary))
+        if explain:
+            printed(of_slowest(slow, done.folder))
         printed(conclusion(done.summary), *_stopped(done.manifest), f"results: {done.folder}")
     if done.interrupted:
         asked = done.manifest["replications_asked"]

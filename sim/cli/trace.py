@@ -1,0 +1,145 @@
+"""The command `pagopa-sim trace`: what happened to one payment of a stored run, or in a window of it.
+
+As in `commands.py` it parses, calls, prints and exits. It does not import what runs simulations: an answer should come
+at once.
+"""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sim.cli.commands import BAD_INPUT, app, printed, remark
+
+if TYPE_CHECKING:
+    from sim.report.stories.reading import PaymentId, Recorded
+
+_MARGIN_S, _LONGEST_S = 1.0, 180.0
+"""Around a payment in a Perfetto trace, and how much of a long life it shows unless told."""
+
+
+class Picked(StrEnum):
+    """What makes a payment worth a look."""
+
+    SLOWEST = "slowest"
+    EXPIRED = "expired"
+    REVERSED = "reversed"
+    DISCORDANT = "discordant"
+
+
+class TraceFormat(StrEnum):
+    """How a trace is printed."""
+
+    TEXT = "text"
+    MERMAID = "mermaid"
+    PERFETTO = "perfetto"
+    CSV = "csv"
+
+
+@app.command()
+def trace(
+    run: Annotated[Path, typer.Argument(help="The folder of a run, results/SCENARIO/RUN.", show_default=False)],
+    payment: Annotated[
+        str | None, typer.Option(metavar="ID", help="A payment: cart.try.notice, or replication:cart.try.notice.")
+    ] = None,
+    pick: Annotated[Picked | None, typer.Option(help="Or one that is worth a look.")] = None,
+    output: Annotated[
+        TraceFormat, typer.Option("--as", help="Text, Mermaid, a trace for Perfetto, or the Node's event log.")
+    ] = TraceFormat.TEXT,
+    window: Annotated[
+        str | None,
+        typer.Option(metavar="FROM..TO", help="With perfetto and csv: which part of the run, e.g. 10m..11m."),
+    ] = None,
+    replication: Annotated[int | None, typer.Option(help="Where an ID names none; the first unless given.")] = None,
+) -> None:
+    """Tell what happened to one payment: every call and change of status, with causes and rules.
+
+    The run must have been recorded with --record calls,states. A trace for Perfetto shows all actors in a window, and
+    the event log has, without --payment and --pick, all payments.
+    """
+    window_s = _window_s(window, output)
+    if payment is not None and pick is not None:
+        raise typer.BadParameter("name a payment or pick one, not both", param_hint="--pick")
+    if payment is None and pick is None and (output in (TraceFormat.TEXT, TraceFormat.MERMAID)):
+        raise typer.BadParameter(f"{output.value} tells of one payment: name it, or --pick one", param_hint="--payment")
+    from sim.report.stories.reading import Recorded
+    from sim.store import StoreError
+
+    try:
+        recorded = Recorded(run)
+        chosen = _chosen(recorded, payment, pick, replication)
+        where = recorded.first() if replication is None else replication
+        if chosen is None and where not in recorded.replications:
+            raise typer.BadParameter(f"the run has no replication {where}", param_hint="--replication")
+        _print(recorded, chosen, where if chosen is None else chosen.replication, output, window_s)
+    except StoreError as error:
+        remark(str(error))
+        raise typer.Exit(BAD_INPUT) from None
+
+
+def _window_s(window: str | None, output: TraceFormat) -> tuple[float, float] | None:
+    from sim.report.stories.times import window_s
+
+    if window is None:
+        return None
+    if output in (TraceFormat.TEXT, TraceFormat.MERMAID):
+        raise typer.BadParameter("goes with --as perfetto and --as csv", param_hint="--window")
+    try:
+        return window_s(window)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--window") from None
+
+
+def _chosen(
+    recorded: "Recorded", payment: str | None, picked: Picked | None, replication: int | None
+) -> "PaymentId | None":
+    from sim.report.stories.picking import Pick, pick
+    from sim.report.stories.reading import payment_id
+
+    if picked is not None:
+        return pick(recorded, Pick(picked.value), recorded.replications if replication is None else (replication,))
+    if payment is None:
+        return None
+    try:
+        return payment_id(payment, recorded.first() if replication is None else replication)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--payment") from None
+
+
+def _print(
+    recorded: "Recorded",
+    chosen: "PaymentId | None",
+    replication: int,
+    output: TraceFormat,
+    window_s: tuple[float, float] | None,
+) -> None:
+    from sim.report.stories.eventlog import events, lines
+    from sim.report.stories.perfetto import as_text
+    from sim.report.stories.perfetto import trace as window_of
+    from sim.report.stories.sequence import diagram
+    from sim.report.stories.story import story
+    from sim.report.stories.text import of_story
+    from sim.report.terminal import Voice
+
+    told = None if chosen is None else story(recorded, chosen)
+    if output is TraceFormat.TEXT and told is not None:
+        printed(of_story(told))
+    elif output is TraceFormat.MERMAID and told is not None:
+        printed(diagram(told).rstrip("\n"))
+    elif output is TraceFormat.PERFETTO:
+        if window_s is None:
+            if told is None:
+                raise typer.BadParameter("say which: --window, --payment or --pick", param_hint="--window")
+            begin_s, end_s = told.begun_s - _MARGIN_S, told.ended_s + _MARGIN_S
+            window_s = begin_s, min(end_s, begin_s + _LONGEST_S)
+            if window_s[1] < end_s:
+                remark(f"shown are {_LONGEST_S / 60:.0f} min of the run; --window shows others")
+        printed(as_text(window_of(recorded, replication, window_s)))
+    else:
+        voice = Voice()
+        try:
+            for text in lines(events(recorded, replication, chosen, window_s)):
+                voice.file.write(text)  # the log of a run is too long to be laid out
+        except BrokenPipeError:
+            voice.on_broken_pipe()
