@@ -36,7 +36,7 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
         files.append(File.generated(config, uri, abs_src_path=str(source)))
 
 
-def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+def on_page_markdown(markdown: str, *, page: Page, **_: object) -> str:
     """Make links lead to pages, and what leads to other files of the repository into text."""
     home = Path(page.file.abs_src_path or DOCS).parent
 
@@ -50,7 +50,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     return _LINK.sub(link, markdown)
 
 
-def on_nav(nav: Navigation, config: MkDocsConfig, files: Files) -> None:
+def on_nav(nav: Navigation, *, files: Files, **_: object) -> None:
     """Leave nothing out: a page that nobody can reach is a mistake."""
     lost = [file.src_uri for file in files.documentation_pages() if file.page is None or file.page not in nav.pages]
     if lost:
