@@ -12,7 +12,8 @@ import pytest
 import typer
 
 import sim
-from sim.cli.main import app
+from sim.cli import experiments, studies  # noqa: F401 - they add their commands
+from sim.cli.commands import app
 from sim.report import plots
 
 ROOT = Path(__file__).parents[2]
