@@ -12,7 +12,7 @@ FAULT, INTERRUPTED = 4, 130
 def main() -> None:
     """Run the command line."""
     try:
-        from sim.cli import experiments, studies, trace  # noqa: F401 - they add their commands
+        from sim.cli import experiments, report, studies, trace  # noqa: F401 - they add their commands
         from sim.cli.commands import app
 
         app()

@@ -1,0 +1,79 @@
+"""How to make a result again: commands to type, and what else has to be the same."""
+
+import shlex
+from collections.abc import Mapping
+from io import StringIO
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from sim.scenario.units import duration_s
+
+_SPANS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
+
+
+def typed(manifest: Mapping[str, Any]) -> str:
+    """Return the command that made a result, as it was typed; nothing for what Python code made."""
+    return shlex.join(manifest["command"])
+
+
+def again(manifest: Mapping[str, Any]) -> str:
+    """Return the commands that make a run again from its scenario file."""
+    asked = manifest["replications_asked"]
+    words = ["pagopa-sim", "run", manifest["file"], "--replications", str(asked)]
+    if asked == "auto":
+        rule = manifest["stopping"]
+        words += ["--precision", f"{rule['precision']:g}", "--max", str(rule["maximum"])]
+    sets = [each for each in manifest["sets"] if not each.startswith("run.seed=")]
+    words += ["--seed", str(manifest["seed"]), *(word for each in sets for word in ("--set", each))]
+    return "\n".join([*checkout(manifest), shlex.join(words)])
+
+
+def checkout(manifest: Mapping[str, Any]) -> list[str]:
+    """Return the command that gets the program as it was, where that is known."""
+    return [f"git checkout {manifest['git_commit']}"] if manifest["git_commit"] else []
+
+
+def facts(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what has to be the same, and what is told of the making, as names and values."""
+    commit = manifest["git_commit"]
+    changed = ", with changes that were not committed" if manifest.get("git_changed") else ""
+    machine = manifest["machine"]
+    found = {
+        "seed": str(manifest["seed"]),
+        "replications": _numbers(manifest["replications"]),
+        "commit": f"{commit}{changed}" if commit else "not known: the program was not run from a checkout",
+        "versions": ", ".join(f"{name} {number}" for name, number in manifest["versions"].items()),
+        "fingerprint": manifest["fingerprint"],
+        "began": manifest.get("started", ""),
+        "took": f"{manifest['wall_s']:,.0f} s" if "wall_s" in manifest else "",
+        "machine": f"{machine['system']}, {machine['processor']}, {machine['cores']} cores",
+    }
+    return [(name, value) for name, value in found.items() if value]
+
+
+def _numbers(replications: int | list[int]) -> str:
+    """Return how many replications there are, and which if they are not the first ones."""
+    if isinstance(replications, int):
+        return str(replications)
+    first = replications == list(range(len(replications)))
+    return f"{len(replications)}{'' if first else f': {replications}'}"
+
+
+def as_yaml(scenario: Mapping[str, Any]) -> str:
+    """Return a scenario as the file that it could be."""
+    stream = StringIO()
+    writer = YAML(typ="safe", pure=True)
+    writer.default_flow_style = None  # what has nothing below it stands on one line
+    writer.width, writer.allow_unicode = 100, True
+    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    writer.dump(dict(scenario), stream)
+    return stream.getvalue()
+
+
+def span(text: str) -> str:
+    """Return a duration as a person says it: `3600.0 s` is `1 h`."""
+    seconds = duration_s(text)
+    size, unit = next(((size, unit) for size, unit in _SPANS if seconds >= size), (1.0, "s"))
+    whole = seconds / size
+    return f"{whole:g} {unit}" if whole == round(whole, 2) else f"{seconds:g} s"

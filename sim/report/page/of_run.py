@@ -1,0 +1,105 @@
+"""What the page of a run says, as names for its template."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sim.analysis.collapse import Collapse
+from sim.analysis.metrics import METRICS
+from sim.analysis.shown import shown
+from sim.analysis.slo import Verdict
+from sim.experiment.run import Run
+from sim.report.page import making, words
+from sim.report.page.cells import interval
+from sim.report.page.figures import tables_of, tiles_of
+from sim.report.page.origins import origins_of
+from sim.report.plots import OF_RUN
+
+
+def content(run: Run) -> dict[str, Any]:
+    """Return all that the template of a run has to know."""
+    manifest, summary = run.manifest, run.summary
+    return {
+        "scenario": manifest["scenario"],
+        "verdict": summary.verdict if summary.slos else None,
+        "conclusion": _conclusion(run),
+        "about": _about(run),
+        "remarks": _remarks(run),
+        "warnings": summary.warnings,
+        "tiles": tiles_of(summary),
+        "tables": tables_of(summary, looks=manifest["stopping"] is not None),
+        "pictures": {name: draw(run) for name, draw in OF_RUN.items() if name != "convergence" or run.tallies},
+        "readings": words.PICTURES,
+        "glossary": words.GLOSSARY,
+        "confidence": f"{summary.confidence:.0%}",
+        "origins": origins_of(manifest),
+        **made(manifest),
+        "again": making.again(manifest),
+    }
+
+
+def made(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the pages of runs and sweeps say alike of how the result was made."""
+    return {
+        "typed": making.typed(manifest),
+        "facts": making.facts(manifest),
+        "yaml": making.as_yaml(manifest["scenario"]),
+        "version": manifest["versions"]["pagopa-sim"],
+    }
+
+
+def _conclusion(run: Run) -> str:
+    """Say in a sentence how many objectives pass, fail and are undecided."""
+    verdicts = [each.verdict for each in run.summary.slos]
+    if not verdicts:
+        return "The scenario has no service level objectives."
+    counts = {
+        "pass": verdicts.count(Verdict.PASS),
+        "fail": verdicts.count(Verdict.FAIL),
+        "are undecided": verdicts.count(Verdict.UNDECIDED),
+    }
+    if counts["pass"] == len(verdicts):
+        return "The only objective passes." if len(verdicts) == 1 else f"All {len(verdicts)} objectives pass."
+    said = [f"{count} {what}" for what, count in counts.items() if count]
+    return f"Of {len(verdicts)} objective{'s' if len(verdicts) > 1 else ''} {' and '.join(said)}."
+
+
+def _about(run: Run) -> list[tuple[str, str]]:
+    """Return what was run, as names and values."""
+    scenario, settings = run.manifest["scenario"], run.manifest["scenario"]["run"]
+    count, sets = run.summary.replications, run.manifest["sets"]
+    measured = f"{making.span(settings['window'])} after {making.span(settings['warm_up'])} of warm-up"
+    found = {
+        "Scenario": scenario["name"],
+        "Description": scenario.get("description", ""),
+        "Changed for this run": ", ".join(sets),
+        "Measured": f"{measured}, in {count} replication{'s' if count > 1 else ''}",
+        "Protocol": scenario["protocol"]["preset"],
+        "Made": f"{run.manifest['started'][:10]} with pagopa-sim {run.manifest['versions']['pagopa-sim']}",
+    }
+    return [(name, value) for name, value in found.items() if value]
+
+
+def _remarks(run: Run) -> list[str]:
+    """Return what a reader has to know before reading any figure."""
+    said, asked, stopping = [], run.manifest["replications_asked"], run.manifest["stopping"]
+    count = run.summary.replications
+    if run.interrupted:
+        wanted = "as many replications as it takes" if asked == "auto" else f"{asked} replications"
+        said.append(f"The run was interrupted: of {wanted}, {count} were finished and are shown here.")
+    elif stopping is not None and stopping["reason"] == "settled":
+        said.append(f"{count} replications were enough to decide every objective and to know every headline figure.")
+    elif stopping is not None:
+        open_ends = [*stopping["undecided"], *stopping["imprecise"]]
+        said.append(f"{count} replications, the maximum, were not enough to settle {', '.join(open_ends)}.")
+    return [*said, *map(_collapse, run.summary.collapses)]
+
+
+def _collapse(found: Collapse) -> str:
+    """Say that a mean describes two worlds and so neither."""
+    metric, chance = METRICS[found.metric], found.probability
+    bad, good = (shown(group.mean, metric.unit) for group in (found.collapsed, found.healthy))
+    return (
+        f"Some replications collapse: in {len(found.replications)} of {chance.n} the figure \u201c{metric.title}\u201d "
+        f"is {bad}, in the others {good}, and the mean describes neither. A replication collapses with a probability "
+        f"of {shown(chance.mean, 'share')} ({interval(chance, 'share')})."
+    )

@@ -1,0 +1,157 @@
+"""What the page of a sweep says, as names for its template."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+import pandas as pd
+
+from sim.analysis.intervals import Estimate
+from sim.analysis.metrics import METRICS
+from sim.analysis.slo import Slo, Verdict
+from sim.experiment.sweep import Sweep
+from sim.report.page import making, words
+from sim.report.page.cells import MOST_ROWS, Cell, Table, estimated, table
+from sim.report.page.figures import title_of
+from sim.report.page.of_run import made
+from sim.report.page.origins import origins_of
+from sim.report.plots import Picture, heat_map
+from sim.report.plots import sweep as curve
+from sim.report.points import FIGURES
+from sim.scenario import slos as slo_language
+
+MOST_METRICS, MOST_PICTURES = 5, 12
+"""Metrics that the table and the curves show, and pictures of a page; the files of the sweep have all metrics."""
+_SAMPLED = re.compile(r"(\d+\.\d{4,})(\D*)", re.ASCII)
+
+
+def content(sweep: Sweep) -> dict[str, Any]:
+    """Return all that the template of a sweep has to know."""
+    manifest, points = sweep.manifest, sweep.points
+    scenario, varied = manifest["scenario"], list(manifest["varied"])
+    names = {"psp": tuple(p["name"] for p in scenario["psps"]), "ec_group": tuple(g["name"] for g in scenario["ecs"])}
+    slos = [slo_language.parse(text, names) for text in scenario.get("slos", ())]
+    objectives = {_column(slo): slo for slo in reversed(slos) if not slo.dimension}
+    metrics = _telling(points, [*objectives, *FIGURES])
+    return {
+        "scenario": scenario,
+        "conclusion": _conclusion(points),
+        "about": _about(manifest),
+        "points": _points(points, varied, metrics, objectives),
+        "objectives": _objectives(points, slos),
+        "pictures": list(islice(_pictures(points, varied, manifest["design"], metrics, objectives), MOST_PICTURES)),
+        "glossary": words.GLOSSARY,
+        "confidence": f"{scenario['run']['confidence']:.0%}",
+        "origins": origins_of(manifest),
+        **made(manifest),
+        "again": "\n".join([*making.checkout(manifest), making.typed(manifest)]),
+    }
+
+
+def _column(slo: Slo) -> str:
+    """Return the metric that an objective is about, as the columns of the table are called."""
+    return slo.metric if slo.percentile is None else f"{slo.metric}_p{slo.percentile:g}"
+
+
+def _telling(points: pd.DataFrame, candidates: Sequence[str]) -> list[str]:
+    """Return the metrics to show: those that what was varied moves most, against the width of their intervals."""
+
+    def moved(metric: str) -> float:
+        mean, low, high = (points[f"{metric}_{part}"] for part in ("mean", "low", "high"))
+        width = float((high - low).median())
+        return float(mean.max() - mean.min()) / width if width > 0 else 0.0
+
+    known = [metric for metric in dict.fromkeys(candidates) if f"{metric}_mean" in points]
+    return sorted(known, key=lambda metric: -moved(metric))[:MOST_METRICS]
+
+
+def _conclusion(points: pd.DataFrame) -> str:
+    counts = Counter(points["verdict"])
+    said = {"fail": "an objective fails", "undecided": "none fails but one is undecided", "pass": "all pass"}
+    parts = [f"at {counts[verdict]} {what}" for verdict, what in said.items() if counts[verdict]]
+    return f"Of {len(points)} points, {', '.join(parts)}."
+
+
+def _about(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+    scenario, settings = manifest["scenario"], manifest["scenario"]["run"]
+    count = manifest["replications"]
+    found = {
+        "Scenario": scenario["name"],
+        "Description": scenario.get("description", ""),
+        "Varied": "; ".join(f"{path} = {values}" for path, values in manifest["varied"].items()),
+        "Design": manifest["design"],
+        "Changed for all points": ", ".join(manifest["sets"]),
+        "Measured": f"{making.span(settings['window'])} after {making.span(settings['warm_up'])} of warm-up, "
+        f"in {count} replication{'s' if count > 1 else ''} of every point",
+        "Protocol": scenario["protocol"]["preset"],
+        "Made": f"with pagopa-sim {manifest['versions']['pagopa-sim']}",
+    }
+    return [(name, value) for name, value in found.items() if value]
+
+
+def _points(points: pd.DataFrame, varied: Sequence[str], metrics: Sequence[str], slos: Mapping[str, Slo]) -> Table:
+    """Return the table of points: what was varied, the verdict, and metrics with intervals and their own verdicts."""
+    rows = [
+        (
+            Cell(str(point["point"])),
+            *(Cell(_value(point[path])) for path in varied),
+            Cell("", verdict=Verdict(point["verdict"])),
+            *(_estimate(point, metric, slos.get(metric)) for metric in metrics),
+        )
+        for point in points.head(MOST_ROWS).to_dict("records")
+    ]
+    named = [Cell("point"), *(Cell(path, code=True) for path in varied), Cell("verdict")]
+    head = [*named, *(Cell(_title(metric)) for metric in metrics)]
+    left_out = len(points) - len(rows)
+    note = "Shown are the metrics that move most. " + (f"{left_out:,} more points are not shown." if left_out else "")
+    return table("Points of the sweep", head, rows, texts=2 + len(varied), note=note.strip())
+
+
+def _objectives(points: pd.DataFrame, slos: Sequence[Slo]) -> Table:
+    """Return at how many points each objective passes, fails and is undecided."""
+    rows = [
+        (Cell(title_of(slo), slo.text), *(Cell(str(int((points[slo.text] == v.value).sum()))) for v in Verdict))
+        for slo in slos
+        if slo.text in points
+    ]
+    return table("Points at which each objective holds", ("objective", *(verdict.value for verdict in Verdict)), rows)
+
+
+def _estimate(point: Mapping[Any, Any], metric: str, slo: Slo | None) -> Cell:
+    mean, low, high = (float(point[f"{metric}_{part}"]) for part in ("mean", "low", "high"))
+    verdict = Verdict(point[slo.text]) if slo is not None and slo.text in point else None
+    return estimated(Estimate(mean, low, high, 0), METRICS[_parts(metric)[0]].unit, verdict)
+
+
+def _title(metric: str) -> str:
+    name, percentile = _parts(metric)
+    return f"{METRICS[name].title}{f', {percentile}th percentile' if percentile else ''}"
+
+
+def _parts(metric: str) -> tuple[str, str]:
+    """Return the name and the percentile of a column's metric."""
+    name, _, percentile = (metric, "", "") if metric in METRICS else metric.rpartition("_p")
+    return name, percentile
+
+
+def _value(text: object) -> str:
+    """Return a value of a path, without the digits that only a sampled one has."""
+    found = _SAMPLED.fullmatch(str(text))
+    return str(text) if found is None else f"{float(found[1]):.4g}{found[2]}"
+
+
+def _pictures(
+    points: pd.DataFrame, varied: Sequence[str], design: str, metrics: Sequence[str], slos: Mapping[str, Slo]
+) -> Iterator[Picture]:
+    """Yield the pictures of a sweep: curves, with a line per value of the second of two paths, and maps."""
+    paths, by = list(varied), None
+    if len(varied) == 2 and design == "grid":
+        longer, by = sorted(varied, key=lambda path: -points[path].nunique())
+        paths = [longer]
+    for metric in metrics:
+        for path in paths:
+            yield curve(points, path, metric, by=by, slo=slos.get(metric))
+        if by is not None and metric in slos:
+            yield heat_map(points, paths[0], by, metric, slos[metric])
