@@ -36,14 +36,14 @@ def imported(file):
 
 @pytest.mark.parametrize("file", SIM, ids=lambda file: str(file.relative_to(ROOT)))
 def test_a_module_fits_into_the_head(file):
-    """At most 400 lines, and no function over 60; it opens with what it is."""
+    """At most 400 lines, and no function over 60 below its signature (a command's options are data); with a head."""
     text = file.read_text(encoding="utf-8")
     tree = ast.parse(text)
     assert len(text.splitlines()) <= MOST_LINES
     assert ast.get_docstring(tree)
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
-    long = {f.name: f.end_lineno - f.lineno for f in functions if f.end_lineno - f.lineno >= MOST_LINES_OF_A_FUNCTION}
-    assert not long
+    lines = {function.name: function.end_lineno - function.body[0].lineno + 1 for function in functions}
+    assert {name: count for name, count in lines.items() if count > MOST_LINES_OF_A_FUNCTION} == {}
 
 
 @pytest.mark.parametrize(
