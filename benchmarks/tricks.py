@@ -159,7 +159,8 @@ def timers() -> Gain:
             return True
 
         def calling() -> Steps:
-            yield from heard(clock, answering(), clock.now + 14.0)
+            steps = answering()
+            yield from heard(clock, steps, steps.send(None), clock.now + 14.0)
 
         for number in range(CALLS):
             clock.start(calling(), number * gap_s)
