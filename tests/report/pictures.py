@@ -118,6 +118,12 @@ def line(axes, label):
     return next(each for each in axes.get_lines() if str(each.get_label()).startswith(label)).get_xydata()
 
 
+def at(curve, x):
+    """Return the height of a curve at a place where it has a point."""
+    (found,) = curve[np.isclose(curve[:, 0], x), 1]
+    return found
+
+
 def layers(axes):
     """Return the heights of the steps of a stack by label, and their edges."""
     steps = [each.get_data() for each in axes.patches if isinstance(each, StepPatch)]
@@ -134,7 +140,7 @@ def legend(picture):
 
 
 def check_layout(picture):
-    """Axes are not squeezed, nothing is off the page, and no legend lies on axes or title."""
+    """Axes are not squeezed, nothing is off the page, and every legend is beside the axes and below the title."""
     with style():
         picture.draw_without_rendering()
         drawn = picture.get_tightbbox()
@@ -150,4 +156,5 @@ def check_layout(picture):
         assert max(box.height for box in boxes) > 0.15 * picture.bbox.height
         for each in picture.legends:
             shown = [text.get_window_extent() for text in each.get_texts()]
-            assert not any(one.overlaps(other) for one in shown for other in [*boxes, title])
+            assert not any(one.overlaps(other) for one in shown for other in boxes)
+            assert all(one.y1 < title.y0 for one in shown)

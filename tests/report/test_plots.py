@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from analysis.hand import PAYMENTS, cart, records
 
-from report.pictures import ESTIMATES, layers, legend, line, run_of, texts, twice
+from report.pictures import ESTIMATES, at, layers, legend, line, run_of, texts, twice
 from sim.analysis.slo import Slo
 from sim.report import plots
 from sim.report.plots.fates import FATES
@@ -29,7 +29,7 @@ def test_the_curve_of_outcome_delays_has_the_shares_by_hand(hand):
         "psp-b": {0.5: 0, 7200: 0},
     }.items():
         curve = line(axes, label)
-        assert [curve[np.isclose(curve[:, 0], at), 1][0] for at in within] == pytest.approx(list(within.values()))
+        assert [at(curve, delay) for delay in within] == pytest.approx(list(within.values()))
     assert [text.split("\n")[0] for text in legend(plots.outcome_delay(hand))] == ["all PSPs", "psp-b", "psp-a"]
 
 
@@ -132,11 +132,8 @@ def test_the_citizens_wait_has_the_percentiles_by_hand(hand):
     Carts of two notices waited 4 and 9 s.
     """
     (axes,) = plots.citizen_wait(hand).axes
-    shares, waits = line(axes, "all carts").T
-    assert waits[np.isclose(shares, 0.5)] == pytest.approx(3.5)
-    assert waits[np.isclose(shares, 0.9)] == pytest.approx(28.8)
-    shares, waits = line(axes, "2 notices").T
-    assert waits[np.isclose(shares, 0.5)] == pytest.approx(6.5)
+    assert [at(line(axes, "all carts"), share) for share in (0.5, 0.9)] == pytest.approx([3.5, 28.8])
+    assert at(line(axes, "2 notices"), 0.5) == pytest.approx(6.5)
     assert line(axes, "objective").tolist() == [[0.95, 6.0]]
 
 

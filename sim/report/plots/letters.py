@@ -24,7 +24,7 @@ def plain(text: object, most: int = 26) -> str:
     if width_em(known) > most * USUAL_EM:
         room = most * USUAL_EM - width_em(_DOTS)
         known = f"{_begin(known, room * 2 / 3)}{_DOTS}{_begin(known[::-1], room / 3)[::-1]}"
-    # A legend leaves out what begins with an underscore.
+    # The legends of matplotlib before 3.10 leave out what begins with an underscore.
     return f"\u200a{known}" if known.startswith("_") else known
 
 
