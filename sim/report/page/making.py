@@ -17,14 +17,20 @@ def typed(manifest: Mapping[str, Any]) -> str:
     return shlex.join(manifest["command"])
 
 
+def from_values(manifest: Mapping[str, Any]) -> bool:
+    """Return whether a scenario was given as values, so that there is no file of it."""
+    return str(manifest["file"]).endswith("(values)")
+
+
 def again(manifest: Mapping[str, Any]) -> str:
-    """Return the commands that make a run again from its scenario file."""
-    asked = manifest["replications_asked"]
-    words = ["pagopa-sim", "run", manifest["file"], "--replications", str(asked)]
+    """Return the commands that make a run again, from its scenario file or from the scenario as resolved."""
+    finished, values = len(manifest["replications"]), from_values(manifest)
+    asked = finished if manifest["interrupted"] else manifest["replications_asked"]
+    words = ["pagopa-sim", "run", "scenario.yaml" if values else manifest["file"], "--replications", str(asked)]
     if asked == "auto":
         rule = manifest["stopping"]
         words += ["--precision", f"{rule['precision']:g}", "--max", str(rule["maximum"])]
-    sets = [each for each in manifest["sets"] if not each.startswith("run.seed=")]
+    sets = [] if values else [each for each in manifest["sets"] if not each.startswith("run.seed=")]
     words += ["--seed", str(manifest["seed"]), *(word for each in sets for word in ("--set", each))]
     return "\n".join([*checkout(manifest), shlex.join(words)])
 

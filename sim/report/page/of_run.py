@@ -1,5 +1,6 @@
 """What the page of a run says, as names for its template."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,26 +42,32 @@ def made(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the pages of runs and sweeps say alike of how the result was made."""
     return {
         "typed": making.typed(manifest),
+        "from_values": making.from_values(manifest),
         "facts": making.facts(manifest),
         "yaml": making.as_yaml(manifest["scenario"]),
         "version": manifest["versions"]["pagopa-sim"],
     }
 
 
+_SAID = {
+    Verdict.PASS: ("passes", "pass"),
+    Verdict.FAIL: ("fails", "fail"),
+    Verdict.UNDECIDED: ("is undecided", "are undecided"),
+}
+"""What one objective does, and what several do."""
+
+
 def _conclusion(run: Run) -> str:
     """Say in a sentence how many objectives pass, fail and are undecided."""
-    verdicts = [each.verdict for each in run.summary.slos]
-    if not verdicts:
-        return "The scenario has no service level objectives."
-    counts = {
-        "pass": verdicts.count(Verdict.PASS),
-        "fail": verdicts.count(Verdict.FAIL),
-        "are undecided": verdicts.count(Verdict.UNDECIDED),
-    }
-    if counts["pass"] == len(verdicts):
-        return "The only objective passes." if len(verdicts) == 1 else f"All {len(verdicts)} objectives pass."
-    said = [f"{count} {what}" for what, count in counts.items() if count]
-    return f"Of {len(verdicts)} objective{'s' if len(verdicts) > 1 else ''} {' and '.join(said)}."
+    counts = Counter(each.verdict for each in run.summary.slos)
+    total = counts.total()
+    if len(counts) > 1:
+        said = [f"{counts[v]} {_SAID[v][counts[v] > 1]}" for v in Verdict if counts[v]]
+        return f"Of {total} objectives {', '.join(said[:-1])} and {said[-1]}."
+    for verdict in counts:
+        one, all_of_them = _SAID[verdict]
+        return f"All {total} objectives {all_of_them}." if total > 1 else f"The only objective {one}."
+    return "The scenario has no service level objectives."
 
 
 def _about(run: Run) -> list[tuple[str, str]]:

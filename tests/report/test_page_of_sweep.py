@@ -1,0 +1,71 @@
+"""The page of a sweep shows its points, its verdicts, and what moves."""
+
+from collections import Counter
+
+import pandas as pd
+
+from report.pages import read_page, tables
+from sim.experiment.sweep import Sweep
+from sim.report.page import page
+
+
+def test_a_sweep_has_its_points_with_what_was_varied_and_its_verdicts(swept):
+    """Six points; nobody leaves at three of them, and at the others half of the citizens, far more than 30%."""
+    whole = read_page(page(swept))
+    rows = tables(whole)["Points of the sweep"]
+    assert rows[0][:4] == ["point", "citizen.abandon", "psps.psp.workers", "verdict"]
+    assert [row[:3] for row in rows[1:]] == [
+        [str(n), abandon, workers] for n, (abandon, workers) in enumerate(
+            (abandon, workers) for abandon in ("0%", "50%") for workers in ("1", "2", "4"))
+    ]  # fmt: skip
+    assert [row[3] for row in rows[1:]] == [{"pass": "✓ pass", "fail": "✗ fail", "undecided": "? undecided"}[v]
+                                            for v in swept.points["verdict"]]  # fmt: skip
+    counted = tables(whole)["Points at which each objective holds"]
+    assert counted[0] == ["objective", "pass", "fail", "undecided"]
+    expiry = Counter(swept.points["token_expiry_rate < 30%"])
+    assert counted[1] == [
+        "tokens that expire token_expiry_rate < 30%",
+        *(str(expiry[verdict]) for verdict in ("pass", "fail", "undecided")),
+    ]  # fmt: skip
+    assert expiry["fail"] == 3
+
+
+def test_a_sweep_shows_first_what_moves(swept):
+    """Whether half of the citizens leave decides what expires; the wait is another figure that hardly depends on it.
+
+    Of a grid of two paths there are curves with a line for each value of the shorter one, and a map per objective.
+    """
+    whole = read_page(page(swept))
+    heads = tables(whole)["Points of the sweep"][0][4:]
+    assert heads.index("tokens that expire") < heads.index("citizen's wait")
+    titles = [each.attributes["aria-label"] for each in whole.all("svg")]
+    assert any(title.startswith("tokens that expire over psps.psp.workers: ") for title in titles)
+    assert any(title.startswith("tokens that expire over psps.psp.workers and citizen.abandon: ") for title in titles)
+
+
+def test_a_sweep_of_many_points_has_the_first_and_says_so(swept, monkeypatch):
+    """600 points: 500 rows."""
+    many = pd.concat([swept.points] * 100, ignore_index=True)
+    monkeypatch.setattr(Sweep, "points", property(lambda _: many))
+    whole = read_page(page(Sweep(swept.folder, {**swept.manifest, "design": "lhs"})))
+    assert len(tables(whole)["Points of the sweep"]) == 1 + 500
+    assert "100 more points are not shown." in whole.text
+
+
+def test_a_sampled_value_is_not_shown_to_its_last_digit(swept):
+    """But a value that somebody has written is shown as it is."""
+    written = ["12.5%", "0.125", "1,2", "x.12345", "4"]
+    points = swept.points.assign(**{"citizen.abandon": ["3.4077722952%", *written]})
+    whole = read_page(page(_with(swept, points)))
+    assert [row[1] for row in tables(whole)["Points of the sweep"][1:]] == ["3.408%", *written]
+
+
+def _with(swept, points):
+    """Return the sweep with another table, as of a list of points."""
+
+    class Changed(Sweep):
+        @property
+        def points(self):
+            return points
+
+    return Changed(swept.folder, {**swept.manifest, "design": "list"})
