@@ -37,14 +37,19 @@ class Place:
         """What it adds to the slow ones."""
         return self.slowest_s - self.typical_s
 
+    @property
+    def is_own_time(self) -> bool:
+        """Whether it is the citizen's own time, which makes no payment slow."""
+        return self.component == _NAMES[THINKING]
+
 
 @dataclass(frozen=True, slots=True)
 class Explained:
     """Where the slowest payments spend their time, against the typical ones: the middle half.
 
-    `places` come in order of what they add, and each column adds up to the mean way of its payments. `slowest` of
-    `payments` payments waited `from_s` or more without the citizen's own time. A payment is replication, cart, try and
-    notice.
+    `places` come in order of what they add, the citizen's own time last, and each column adds up to the mean way of its
+    payments. `slowest` of `payments` payments waited `from_s` or more without the citizen's own time. A payment is
+    replication, cart, try and notice.
     """
 
     share: float
@@ -96,7 +101,7 @@ def explain(ways: Ways, share: float = 0.01) -> Explained | None:
         float(waited[slowest[-1]]),
         float(waited[typical].mean()),
         ways.unsettled,
-        tuple(sorted(_places(ways, slowest, typical), key=lambda place: -place.more_s)),
+        tuple(sorted(_places(ways, slowest, typical), key=lambda place: (place.is_own_time, -place.more_s))),
     )
 
 

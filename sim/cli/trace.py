@@ -14,6 +14,7 @@ from sim.cli.commands import BAD_INPUT, app, printed, remark
 
 if TYPE_CHECKING:
     from sim.report.stories.reading import PaymentId, Recorded
+    from sim.report.stories.story import Story
 
 _MARGIN_S, _LONGEST_S = 1.0, 180.0
 """Around a payment in a Perfetto trace, and how much of a long life it shows unless told."""
@@ -68,10 +69,10 @@ def trace(
 
     try:
         recorded = Recorded(run)
-        chosen = _chosen(recorded, payment, pick, replication)
         where = recorded.first() if replication is None else replication
-        if chosen is None and where not in recorded.replications:
+        if where not in recorded.replications:
             raise typer.BadParameter(f"the run has no replication {where}", param_hint="--replication")
+        chosen = _chosen(recorded, payment, pick, replication)
         _print(recorded, chosen, where if chosen is None else chosen.replication, output, window_s)
     except StoreError as error:
         remark(str(error))
@@ -114,32 +115,45 @@ def _print(
     output: TraceFormat,
     window_s: tuple[float, float] | None,
 ) -> None:
-    from sim.report.stories.eventlog import events, lines
-    from sim.report.stories.perfetto import as_text
-    from sim.report.stories.perfetto import trace as window_of
-    from sim.report.stories.sequence import diagram
     from sim.report.stories.story import story
-    from sim.report.stories.text import of_story
-    from sim.report.terminal import Voice
 
     told = None if chosen is None else story(recorded, chosen)
     if output is TraceFormat.TEXT and told is not None:
+        from sim.report.stories.text import of_story
+
         printed(of_story(told))
     elif output is TraceFormat.MERMAID and told is not None:
+        from sim.report.stories.sequence import diagram
+
         printed(diagram(told).rstrip("\n"))
     elif output is TraceFormat.PERFETTO:
-        if window_s is None:
-            if told is None:
-                raise typer.BadParameter("say which: --window, --payment or --pick", param_hint="--window")
-            begin_s, end_s = told.begun_s - _MARGIN_S, told.ended_s + _MARGIN_S
-            window_s = begin_s, min(end_s, begin_s + _LONGEST_S)
-            if window_s[1] < end_s:
-                remark(f"shown are {_LONGEST_S / 60:.0f} min of the run; --window shows others")
-        printed(as_text(window_of(recorded, replication, window_s)))
+        from sim.report.stories.perfetto import as_text
+        from sim.report.stories.perfetto import trace as window_of
+
+        printed(as_text(window_of(recorded, replication, _around(told) if window_s is None else window_s)))
     else:
-        voice = Voice()
-        try:
-            for text in lines(events(recorded, replication, chosen, window_s)):
-                voice.file.write(text)  # the log of a run is too long to be laid out
-        except BrokenPipeError:
-            voice.on_broken_pipe()
+        _log(recorded, replication, chosen, window_s)
+
+
+def _around(told: "Story | None") -> tuple[float, float]:
+    """Return the window in which a payment lives, or so much of it as a trace can hold."""
+    if told is None:
+        raise typer.BadParameter("say which: --window, --payment or --pick", param_hint="--window")
+    begin_s, end_s = told.begun_s - _MARGIN_S, told.ended_s + _MARGIN_S
+    if end_s > begin_s + _LONGEST_S:
+        remark(f"shown are {_LONGEST_S / 60:.0f} min of the run; --window shows others")
+    return begin_s, min(end_s, begin_s + _LONGEST_S)
+
+
+def _log(
+    recorded: "Recorded", replication: int, chosen: "PaymentId | None", window_s: tuple[float, float] | None
+) -> None:
+    from sim.report.stories.eventlog import events, lines
+    from sim.report.terminal import Voice
+
+    voice = Voice()
+    try:
+        for text in lines(events(recorded, replication, chosen, window_s)):
+            voice.file.write(text)  # the log of a run is too long to be laid out
+    except BrokenPipeError:
+        voice.on_broken_pipe()

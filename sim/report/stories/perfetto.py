@@ -52,6 +52,7 @@ def trace(run: Recorded, replication: int, window_s: tuple[float, float]) -> dic
         tracks[actor].append(each)
     events = list(_events(tracks, [*_changes(changed, replication)]))
     about = {"scenario": scenario["name"], "seed": run.manifest["seed"], "replication": replication}
+    about["window_s"] = window_s
     return {"displayTimeUnit": "ms", "otherData": about, "traceEvents": events}
 
 

@@ -14,9 +14,9 @@ from math import isnan
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sim.records import ON_REQUEST
@@ -68,6 +68,10 @@ class Columns:
         """Return some rows."""
         return Columns({name: values[rows] for name, values in self.values.items()}, self.names)
 
+    def only(self, wanted: Sequence[str]) -> "Columns":
+        """Return some columns."""
+        return Columns({name: self.values[name] for name in wanted}, self.names)
+
     def plain(self) -> list[Row]:
         """Return all rows as plain values, names instead of codes and None instead of NaN."""
         columns = {name: values.tolist() for name, values in self.values.items()}
@@ -89,7 +93,7 @@ class Recorded:
             raise StoreError(f"{folder}: is not the folder of a run; give results/SCENARIO/RUN")
         missing = [name for name in needs if not self._file(name).is_file()]
         if missing:
-            raise StoreError(f"{folder}: has no {' and no '.join(missing)}; run it again: {self._command(needs)}")
+            raise StoreError(f"{folder}: has no {' and no '.join(missing)}; run it again {self._how(needs)}")
 
     @property
     def scenario(self) -> Mapping[str, Any]:
@@ -114,18 +118,15 @@ class Recorded:
         self, name: str, replication: int, wanted: Sequence[str] | None = None, cart: int | None = None
     ) -> Columns:
         """Return columns of one replication, or of one cart in it."""
-        carts = None if cart is None else (cart, cart)
-        table = self._table(name, replication, carts, wanted).unify_dictionaries()
-        values, names = {}, {}
-        for column in table.column_names:
-            found = table[column].combine_chunks()
-            if isinstance(found, pa.ChunkedArray):
-                found = pa.concat_arrays(found.chunks) if found.num_chunks else pa.array([], found.type)
-            if pa.types.is_dictionary(found.type):
-                names[column] = tuple(found.dictionary.to_pylist())
-                found = found.indices
-            values[column] = found.to_numpy(zero_copy_only=False)
-        return Columns(values, names)
+        keys = {"replication": replication} if cart is None else {"replication": replication, "cart": cart}
+        read = None if wanted is None else list(dict.fromkeys([*keys, *wanted]))
+        with _reading(self._file(name)) as file:
+            table = file.read_row_groups(_groups(file, keys), read).unify_dictionaries()
+        found = _columns(table)
+        mine = np.logical_and.reduce([found[key] == value for key, value in keys.items()])
+        if not mine.all():
+            found = found.at(np.flatnonzero(mine))
+        return found if wanted is None else found.only(wanted)
 
     def last_cart(self, replication: int) -> int:
         """Return the number of the last cart of a replication; -1 if there is none."""
@@ -135,27 +136,15 @@ class Recorded:
     def _file(self, name: str) -> Path:
         return self.folder / f"{name}.parquet"
 
-    def _table(
-        self, name: str, replication: int, carts: tuple[int, int] | None, wanted: Sequence[str] | None
-    ) -> pa.Table:
-        """Read the row groups that may have these carts, and of them the rows that do."""
-        keys = ["replication"] if carts is None else ["replication", "cart"]
-        bounds = [(replication, replication)] if carts is None else [(replication, replication), carts]
-        columns = None if wanted is None else list(dict.fromkeys([*keys, *wanted]))
-        with _reading(self._file(name)) as file:
-            groups = [n for n in range(file.metadata.num_row_groups) if _overlaps(file, n, keys, bounds)]
-            table = file.read_row_groups(groups, columns)
-        for key, (low, high) in zip(keys, bounds, strict=True):
-            chosen = pc.and_(pc.greater_equal(table[key], low), pc.less_equal(table[key], high))
-            table = table.filter(chosen)
-        return table if wanted is None else table.select(list(wanted))
-
-    def _command(self, needs: Sequence[str]) -> str:
-        """Return the command that makes the same run with what is missing."""
-        sets = [word for each in self.manifest.get("sets", ()) for word in ("--set", each)]
-        count = ["--replications", str(self.manifest.get("replications_asked", len(self.replications)))]
-        words = ["pagopa-sim", "run", self.manifest.get("file", "SCENARIO"), *sets, *count, "--record", ",".join(needs)]
-        return shlex.join(map(str, words))
+    def _how(self, needs: Sequence[str]) -> str:
+        """Return how to make the same run with what is missing."""
+        file, recorded = self.manifest["file"], ",".join(needs)
+        if file.endswith("(values)"):
+            return f"with --record {recorded}"
+        sets = [word for each in self.manifest["sets"] for word in ("--set", each)]
+        count = str(self.manifest["replications_asked"])
+        words = ["pagopa-sim", "run", file, *sets, "--replications", count, "--record", recorded]
+        return f"as {shlex.join(words)}"
 
 
 @contextmanager
@@ -168,12 +157,27 @@ def _reading(file: Path) -> Iterator[pq.ParquetFile]:
         raise StoreError(f"{file}: is not a table of a run ({why})") from error
 
 
-def _overlaps(file: pq.ParquetFile, group: int, keys: Sequence[str], bounds: Sequence[tuple[int, int]]) -> bool:
-    """Whether a row group may have rows within all bounds; one without statistics may."""
-    metadata = file.metadata.row_group(group)
-    places = {metadata.column(n).path_in_schema: n for n in range(metadata.num_columns)}
-    for key, (low, high) in zip(keys, bounds, strict=True):
-        known = metadata.column(places[key]).statistics
-        if known is not None and known.has_min_max and (known.max < low or known.min > high):
-            return False
-    return True
+def _groups(file: pq.ParquetFile, keys: Mapping[str, int]) -> list[int]:
+    """Return the row groups that may have rows with these values: whose statistics do not rule them out."""
+    groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
+    return [number for number, group in enumerate(groups) if all(_may_have(group, *each) for each in keys.items())]
+
+
+def _may_have(group: Any, key: str, value: int) -> bool:
+    columns = (group.column(number) for number in range(group.num_columns))
+    known = next(column.statistics for column in columns if column.path_in_schema == key)
+    return known is None or not known.has_min_max or bool(known.min <= value <= known.max)
+
+
+def _columns(table: pa.Table) -> Columns:
+    """Return a table's columns as they lie in memory; much else in Arrow would import pandas, which takes a while."""
+    values, names = {}, {}
+    for column in table.column_names:
+        found = table[column].combine_chunks()
+        if pa.types.is_dictionary(found.type):
+            names[column] = tuple(found.dictionary.to_pylist())
+            found = found.indices
+        truths = pa.types.is_boolean(found.type)
+        numbers = np.from_dlpack(found.cast(pa.uint8()) if truths else found)
+        values[column] = numbers.view(bool) if truths else numbers
+    return Columns(values, names)

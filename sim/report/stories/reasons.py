@@ -70,7 +70,7 @@ def of_call(call: Call, payment: Row) -> Reason:
 
 
 def _fault(fault: str) -> str:
-    return f"KO {fault} ({FAULTS[Fault(fault)].meaning})" if fault != "none" else "KO"
+    return f"{fault}, {FAULTS[Fault(fault)].meaning}" if fault != "none" else "refused"
 
 
 def _activate(call: Call, payment: Row) -> Reason:
@@ -120,16 +120,15 @@ def _outcome(call: Call, payment: Row) -> Reason:
         return _accepted(call, payment)
     if call.answer == "ko":
         said, rules = _refused(call, payment)
-        return Reason(f"{_fault(call.fault)}: {said}; nothing changes", rules)
+        return Reason(f"{call.fault}, {said}; nothing changes", rules)
     return Reason("")
 
 
 def _accepted(call: Call, payment: Row) -> Reason:
+    delay = round((call.sent_s if call.arrived_s is None else call.arrived_s) - payment["answered_s"], 3)
     if payment["notify_answer"] != "ok":
-        return Reason("taken, though the notification had no usable response", ("R7",))
-    if call.arrived_s is None:
-        return Reason("taken", ("R9",))
-    delay = round(call.arrived_s - payment["answered_s"], 3)
+        said = "taken, though the notification had no usable response"
+        return Reason(said, ("R7", "R16") if delay < 0 else ("R7",))
     if delay < 0:
         return Reason("taken; it had overtaken the acceptance, and waited for it", ("R9", "R16"))
     if delay > LIMIT_S:
@@ -142,12 +141,13 @@ def _refused(call: Call, payment: Row) -> Reason:
     if call.fault in _REPEATS:
         return Reason("a repeat, or a stranger", ("R14",))
     if payment["notify_answer"] == "ko":
-        return Reason("discordant: the PSP had refused", ("R8",))
+        return Reason("discordant since the PSP had refused", ("R8",))
     started_s, cancelled_s = call.started_s, payment["cancelled_s"]
     if cancelled_s is None or (started_s is not None and started_s < cancelled_s):
         rule = "R10" if payment["notify_answer"] == "ok" else "R7"
-        return Reason("discordant: only OK can follow", (rule,))
-    return Reason(f"late: the token was cancelled {lasting((started_s or call.sent_s) - cancelled_s)} before", ("R13",))
+        return Reason("discordant since only an OK can follow", (rule,))
+    before_s = (call.sent_s if started_s is None else started_s) - cancelled_s
+    return Reason(f"late since the token was cancelled {lasting(before_s)} before", ("R13",))
 
 
 def _result(call: Call, payment: Row) -> Reason:

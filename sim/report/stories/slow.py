@@ -68,19 +68,19 @@ def _table(explained: Explained) -> RenderableType:
 
 def _chosen(explained: Explained) -> list[Place]:
     """Return the places that explain nearly all, those where many wait mostly, and last the citizen's own time."""
-    more_s, known_s = sum(max(place.more_s, 0.0) for place in explained.places), 0.0
-    chosen, own = [], []
-    for place in explained.places:
-        if place.component == "thinking":
-            own.append(place)
-        elif (known_s < ENOUGH * more_s and place.more_s > 0) or place.mostly >= MANY:
+    waits = [place for place in explained.places if not place.is_own_time]
+    more_s, known_s = sum(max(place.more_s, 0.0) for place in waits), 0.0
+    chosen = []
+    for place in waits:
+        if (known_s < ENOUGH * more_s and place.more_s > 0) or place.mostly >= MANY:
             chosen.append(place)
             known_s += place.more_s
+    own = [place for place in explained.places if place.is_own_time]
     return sorted(chosen[:MOST], key=lambda place: -place.mostly) + own
 
 
 def _where(place: Place) -> str:
-    if place.component == "thinking":
+    if place.is_own_time:
         return "the citizen's own time"
     return f"{place.actor}: {COMPONENTS[place.component]}"
 

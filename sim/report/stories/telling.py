@@ -13,7 +13,7 @@ from typing import Literal
 from sim.protocol.primitives import PRIMITIVES
 from sim.records import EXPIRY_CAUSES
 from sim.report.stories.reasons import Reason, asked, cause, of_call, of_changes, of_reversal
-from sim.report.stories.story import CHECKOUT, NODE, Call, Story
+from sim.report.stories.story import CHECKOUT, NODE, Call, Change, Story
 
 Kind = Literal["made", "ended", "changed", "happened"]
 
@@ -66,11 +66,13 @@ def _of_calls(story: Story) -> Iterator[Placed]:
 
 
 def _of_changes(story: Story) -> Iterator[Placed]:
-    for at_s, changes in groupby(story.changes, key=attrgetter("at_s")):
+    def key(change: Change) -> tuple[float, str]:
+        return change.at_s, cause(change.status, change.at_s, story.payment)
+
+    for (at_s, why), changes in groupby(story.changes, key=key):
         at_once = list(changes)
         by_subject = groupby(at_once, key=attrgetter("subject"))
         what = "; ".join(f"{subject}: {', '.join(each.status for each in some)}" for subject, some in by_subject)
-        why = cause(at_once[0].status, at_s, story.payment)
         place = _AFTER.get(why) or _CHANGES_AT.get(why) or _PLACE[why] + 5
         reason = of_changes({each.status for each in at_once}, at_s, story.payment)
         yield (0, place), Moment(at_s, "changed", NODE, what, reason)
