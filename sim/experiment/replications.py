@@ -72,8 +72,7 @@ class Laboratory:
             task = under_way.pop((key, done.replication), None)
             if task is not None:
                 self.computed += 1
-                if self.shelf is not None:
-                    self.shelf.put_replication(fingerprint(task.loaded), task.number, pack(done))
+                self._keep(task, done)
             yield key, done
 
     def _to_do(
@@ -88,6 +87,14 @@ class Laboratory:
             quantiles = () if found is None else tuple(found.quantiles)  # those that others asked for are kept
             under_way[task.key, task.number] = task
             yield replace(task, asked=(*quantiles, *task.asked))
+
+    def _keep(self, task: Task, done: Tally) -> None:
+        if self.shelf is None:
+            return
+        address, packed = fingerprint(task.loaded), pack(done)
+        self.shelf.put_replication(address, task.number, packed)
+        if self._kept[0] == address:
+            self._kept[1][task.number] = packed
 
     def _on_shelf(self, task: Task) -> Tally | None:
         if self.shelf is None or task.draft is not None:

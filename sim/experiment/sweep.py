@@ -25,7 +25,7 @@ from sim.experiment.replications import Laboratory, Task, objectives, quantiles_
 from sim.scenario.load import Loaded, Position, Problem, ScenarioError, Source
 from sim.scenario.preflight import Finding, preflight
 from sim.shelf import Shelf, shelf
-from sim.store import begin_sweep, read_points
+from sim.store import batched, begin_sweep, read_points
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -184,7 +184,7 @@ class _Plan:
     def _to_check(self, kept: Shelf) -> Iterator[Point]:
         seen: set[tuple[str, str]] = set()
         novel = 0
-        for block, finished in self._blocks(kept):
+        for block, finished in self._looked_at(kept):
             for point in block:
                 new = novel < CHECKED and not seen.issuperset(point.values.items())
                 if (new or point.number < CHECKED) and self.key(point) not in finished:
@@ -197,7 +197,7 @@ class _Plan:
 
     def carry_out(self, laboratory: Laboratory, kept: Shelf, watch: Watch | None, flagged: Flagged | None) -> None:
         """Finish every point that is not."""
-        far = _Far(len(self.design), self.count, [len(finished) for _, finished in self._blocks(kept)], watch)
+        far = _Far(len(self.design), self.count, [len(finished) for _, finished in self._looked_at(kept)], watch)
         under_way: dict[int, _Open] = {}
         for key, tally in laboratory.tallies(self._tasks(kept, under_way, far, flagged)):
             number = int(str(key))
@@ -210,7 +210,7 @@ class _Plan:
             far.replication(ends_point=done)
 
     def _tasks(self, kept: Shelf, under_way: dict[int, _Open], far: "_Far", flagged: Flagged | None) -> Iterator[Task]:
-        for number, (block, finished) in enumerate(self._blocks(kept)):
+        for number, (block, finished) in enumerate(self._looked_at(kept)):
             far.found_in(number, len(finished))
             for point in block:
                 if self.key(point) in finished:
@@ -223,15 +223,17 @@ class _Plan:
                 quantiles = quantiles_of(asked)
                 yield from (Task(point.number, loaded, n, quantiles) for n in range(self.count))
 
-    def _blocks(self, kept: Shelf) -> Iterator[tuple[list[Point], set[str]]]:
+    def _blocks(self) -> Iterator[list[Point]]:
+        return batched(self.design, _AT_ONCE)
+
+    def _looked_at(self, kept: Shelf) -> Iterator[tuple[list[Point], set[str]]]:
         """Yield the points block by block, and which keys of each are finished."""
-        for start in range(0, len(self.design), _AT_ONCE):
-            block = [self.design[n] for n in range(start, min(start + _AT_ONCE, len(self.design)))]
+        for block in self._blocks():
             yield block, kept.finished([self.key(point) for point in block])
 
     def rows(self, kept: Shelf) -> Iterator[dict[str, Any]]:
         """Yield the finished rows in order of points, each with its number and what was varied."""
-        for block, _ in self._blocks(kept):
+        for block in self._blocks():
             found = kept.points([self.key(point) for point in block])
             for point in block:
                 yield {"point": point.number, **point.values, **found[self.key(point)]}
@@ -250,8 +252,8 @@ class _Far:
 
     def found_in(self, block: int, finished: int) -> None:
         """Count what has been finished by others in a block since the sweep began."""
-        more = finished - self._found[block]
-        self._tell(more, more * self._count, more)
+        if more := finished - self._found[block]:
+            self._tell(more, more * self._count, more)
 
     def replication(self, *, ends_point: bool) -> None:
         """Count a replication."""
