@@ -8,6 +8,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,45 +20,62 @@ _FLAGS = (
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars",
     "--remote-debugging-pipe",
 )  # fmt: skip
-PATIENCE_S = 120
+# The browser reads orders from its file descriptor 3 and answers on 4, each ended by a zero byte.
+_PLACED = """import fcntl, os, sys
+ends = [fcntl.fcntl(int(end), fcntl.F_DUPFD, 10) for end in sys.argv[1:3]]
+for place, end in zip((3, 4), ends):
+    os.dup2(end, place)
+os.execv(sys.argv[3], sys.argv[3:])"""
+PATIENCE_S = 60
 
 
 class Browser:
     """A running browser; `open` gives pages."""
 
     def __init__(self, profile: Path) -> None:
-        # The browser reads orders from its file descriptor 3 and answers on 4, each ended by a zero byte.
         orders, self._orders = os.pipe()
         self._answers, answers = os.pipe()
-        placed = f'exec "$@" 3<&{orders} 4>&{answers}'
+        ends = orders, answers
         self._process = subprocess.Popen(  # noqa: S603 - the browser of this machine
-            ["/bin/sh", "-c", placed, "sh", str(PATH), *_FLAGS, f"--user-data-dir={profile}", "about:blank"],
-            pass_fds=(orders, answers), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            [sys.executable, "-c", _PLACED, *map(str, ends), str(PATH), *_FLAGS, f"--user-data-dir={profile}"],
+            pass_fds=ends, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        os.close(orders)
-        os.close(answers)
+        for end in ends:
+            os.close(end)
         self._read = b""
         self._number = 0
         self.events: list[dict[str, Any]] = []
 
     def ask(self, method: str, session: str | None = None, **params: Any) -> dict[str, Any]:
         """Give an order and return its answer; events on the way are kept."""
-        self._number += 1
-        order = {"id": self._number, "method": method, "params": params, **({"sessionId": session} if session else {})}
-        os.write(self._orders, json.dumps(order).encode() + b"\0")
+        number = self._order(method, session, params)
         until = time.monotonic() + PATIENCE_S
         while True:
             said = self._next(until)
-            if said.get("id") == self._number:
+            if said.get("id") == number:
                 assert "error" not in said, (method, said["error"])
                 return said["result"]
-            self.events.append(said)
+            self._hear(said)
 
     def wait(self, session: str, method: str) -> None:
         """Wait for an event."""
         until = time.monotonic() + PATIENCE_S
-        while not any(e.get("method") == method and e.get("sessionId") == session for e in self.events):
-            self.events.append(self._next(until))
+        while not any(e["method"] == method and e.get("sessionId") == session for e in self.events):
+            self._hear(self._next(until))
+
+    def _order(self, method: str, session: str | None, params: dict[str, Any]) -> int:
+        self._number += 1
+        order = {"id": self._number, "method": method, "params": params, **({"sessionId": session} if session else {})}
+        os.write(self._orders, json.dumps(order).encode() + b"\0")
+        return self._number
+
+    def _hear(self, event: dict[str, Any]) -> None:
+        """Keep an event; a dialog is answered at once, since the page stands still until it is."""
+        if "method" not in event:
+            return
+        self.events.append(event)
+        if event["method"] == "Page.javascriptDialogOpening":
+            self._order("Page.handleJavaScriptDialog", event["sessionId"], {"accept": True})
 
     def _next(self, until: float) -> dict[str, Any]:
         while b"\0" not in self._read:

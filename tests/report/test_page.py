@@ -114,7 +114,7 @@ def test_a_run_without_tallies_lacks_only_the_picture_of_its_convergence(reporte
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"replications_asked": 9, "stopping": None}, "The run was interrupted: of 9 replications, 2 were finished and are shown here."),
+        ({"replications_asked": 9, "stopping": None}, "The run was interrupted: of 9 replications, 2 were finished"),
         ({"replications_asked": "auto"}, "interrupted: of as many replications as it takes, 2 were finished"),
     ],
 )
