@@ -15,7 +15,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sim.analysis.intervals import Estimate as Estimate
     from sim.analysis.summary import Summary as Summary
     from sim.api import capacity as capacity
     from sim.api import compare as compare
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from sim.store import StoreError as StoreError
 
 _HOMES = {
-    "Estimate": "sim.analysis.intervals",
     "Loaded": "sim.scenario.load",
     "Run": "sim.experiment.run",
     "RunError": "sim.model.run",
@@ -46,7 +44,6 @@ _HOMES = {
 }
 
 __all__ = [
-    "Estimate",
     "Loaded",
     "Run",
     "RunError",

@@ -23,7 +23,7 @@ def test_there_are_at_most_a_dozen_names_and_each_is_documented():
 
 def test_a_name_that_is_not_there_is_said_with_those_that_are():
     """As a misspelling in a notebook."""
-    with pytest.raises(AttributeError, match=r"it has Estimate, .*, run"):
+    with pytest.raises(AttributeError, match=r"it has Loaded, .*, run"):
         sim.sweeep  # noqa: B018 - asking for it is the test
 
 
