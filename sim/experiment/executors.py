@@ -199,6 +199,9 @@ def _cluster(scheduler: str) -> Iterator[Workers]:
         except KilledWorker as error:
             raise WorkerError(f"the cluster lost the same task again and again ({error})") from error
         except Exception as error:
+            if isinstance(error, RuntimeError) and "deserialization" in str(error):
+                said = "the Dask scheduler or a worker cannot read the tasks"
+                raise ClusterError(f"{said}; install this version of pagopa-sim there, too") from error
             if client.status == "running" and not isinstance(error, CancelledError):
                 raise
             fix = "start it, and this command again"
