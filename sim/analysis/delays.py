@@ -113,9 +113,7 @@ def _places(ways: Ways, slowest: Array, typical: Array) -> Iterator[Place]:
         there = slowest[most == place]
         example = tuple(ways.payments[there[0]].tolist()) if len(there) else None
         share = len(there) / len(slowest)
-        yield Place(
-            _NAMES[component], ways.actors[actor], float(slow_s[place]), float(usual_s[place]), share, example
-        )
+        yield Place(_NAMES[component], ways.actors[actor], float(slow_s[place]), float(usual_s[place]), share, example)
 
 
 def _mean_s(ways: Ways, rows: Array) -> Array:

@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from sim.protocol.faults import FAULTS, Fault
 from sim.protocol.primitives import PRIMITIVES
-from sim.report.stories.reading import Columns, PaymentId, Recorded
+from sim.report.stories.reading import Columns, PaymentId, Recorded, Window
 from sim.report.stories.reasons import SEND_AGAIN, SWEEP, cause, outcome_said
 
 Array = npt.NDArray[Any]
@@ -72,8 +72,7 @@ def events(
     run: Recorded, replication: int, payment: PaymentId | None = None, window_s: tuple[float, float] | None = None
 ) -> Iterator[Row]:
     """Yield the events of a replication in order of time: of all payments or of one, in a window or from end to end."""
-    cart = None if payment is None else payment.cart
-    payments, calls, states = (run.columns(name, replication, None, cart) for name in ("payments", "calls", "states"))
+    payments, calls, states = _tables(run, replication, payment, window_s)
     ids = _Identifiers(run, replication, payments)
     order = _in_order(payments, calls, states)
     if payment is not None:
@@ -90,6 +89,21 @@ def events(
             event["insertedTimestamp"] = event["dataOraEvento"] = moment
             event["uniqueId"] = f"{moment[:10]}_{number}"
             yield event
+
+
+def _tables(
+    run: Recorded, replication: int, payment: PaymentId | None, window_s: tuple[float, float] | None
+) -> tuple[Columns, Columns, Columns]:
+    """Read payments, calls and changes of status, no more than is needed."""
+    carts = None if payment is None else (payment.cart, payment.cart)
+    called = None if window_s is None else Window("sent_s", ("answered_s", "served_s"), *window_s)
+    changed = None if window_s is None else Window("at_s", ("at_s",), *window_s)
+    calls = run.columns("calls", replication, carts=carts, window=called)
+    states = run.columns("states", replication, carts=carts, window=changed)
+    if window_s is not None:
+        seen = np.concatenate([calls["cart"], states["cart"], [0] if not len(calls) + len(states) else []])
+        carts = int(seen.min()), int(seen.max())
+    return run.columns("payments", replication, carts=carts), calls, states
 
 
 @dataclass(frozen=True, slots=True, eq=False)

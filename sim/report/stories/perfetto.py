@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from sim.protocol.primitives import PRIMITIVES
-from sim.report.stories.reading import Columns, Recorded
+from sim.report.stories.reading import Columns, Recorded, Window
 from sim.report.stories.story import CHECKOUT, NODE
 
 Event = dict[str, Any]
@@ -40,17 +40,14 @@ class Slice:
 
 def trace(run: Recorded, replication: int, window_s: tuple[float, float]) -> dict[str, Any]:
     """Return the trace of a window: every call that is under way in it, and every change of status."""
-    begin_s, end_s = window_s
-    calls, states = run.columns("calls", replication), run.columns("states", replication)
-    last_s = np.fmax(calls["answered_s"], calls["served_s"])
-    within = calls.at(np.flatnonzero((calls["sent_s"] < end_s) & (last_s >= begin_s)))
-    changed = states.at(np.flatnonzero((states["at_s"] >= begin_s) & (states["at_s"] < end_s)))
+    calls = run.columns("calls", replication, window=Window("sent_s", ("answered_s", "served_s"), *window_s))
+    states = run.columns("states", replication, window=Window("at_s", ("at_s",), *window_s))
     scenario = run.scenario
     named = [CHECKOUT, NODE, *(each["name"] for key in ("psps", "ecs") for each in scenario[key])]
     tracks: dict[str, list[Slice]] = {name: [] for name in named}
-    for actor, each in _slices(within, replication):
+    for actor, each in _slices(calls, replication):
         tracks[actor].append(each)
-    events = list(_events(tracks, [*_changes(changed, replication)]))
+    events = list(_events(tracks, [*_changes(states, replication)]))
     about = {"scenario": scenario["name"], "seed": run.manifest["seed"], "replication": replication}
     about["window_s"] = window_s
     return {"displayTimeUnit": "ms", "otherData": about, "traceEvents": events}

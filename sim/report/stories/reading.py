@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from math import isnan
+from math import inf, isnan
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -83,6 +83,22 @@ class Columns:
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Rows that begin before one moment and of which an end does not come before another."""
+
+    begins: str
+    ends: tuple[str, ...]
+    from_s: float
+    to_s: float
+
+    def has(self, rows: Columns) -> Array:
+        """Tell which rows lie in the window, at least in part."""
+        last = np.fmax.reduce([rows[end] for end in self.ends])
+        inside: Array = (rows[self.begins] < self.to_s) & (last >= self.from_s)
+        return inside
+
+
 class Recorded:
     """A stored run that has calls and states."""
 
@@ -112,18 +128,26 @@ class Recorded:
 
     def rows(self, name: str, replication: int, cart: int) -> list[Row]:
         """Return the rows of one cart."""
-        return self.columns(name, replication, None, cart).plain()
+        return self.columns(name, replication, carts=(cart, cart)).plain()
 
     def columns(
-        self, name: str, replication: int, wanted: Sequence[str] | None = None, cart: int | None = None
+        self,
+        name: str,
+        replication: int,
+        wanted: Sequence[str] | None = None,
+        *,
+        carts: tuple[int, int] | None = None,
+        window: Window | None = None,
     ) -> Columns:
-        """Return columns of one replication, or of one cart in it."""
-        keys = {"replication": replication} if cart is None else {"replication": replication, "cart": cart}
+        """Return columns of one replication; only of carts from one to another, or of what lies in a window."""
+        keys = {"replication": (replication, replication)} | ({} if carts is None else {"cart": carts})
         read = None if wanted is None else list(dict.fromkeys([*keys, *wanted]))
         with _reading(self._file(name)) as file:
-            table = file.read_row_groups(_groups(file, keys), read).unify_dictionaries()
+            table = file.read_row_groups(_groups(file, keys, window), read).unify_dictionaries()
         found = _columns(table)
-        mine = np.logical_and.reduce([found[key] == value for key, value in keys.items()])
+        mine = np.logical_and.reduce([(found[key] >= low) & (found[key] <= high) for key, (low, high) in keys.items()])
+        if window is not None:
+            mine &= window.has(found)
         if not mine.all():
             found = found.at(np.flatnonzero(mine))
         return found if wanted is None else found.only(wanted)
@@ -157,16 +181,31 @@ def _reading(file: Path) -> Iterator[pq.ParquetFile]:
         raise StoreError(f"{file}: is not a table of a run ({why})") from error
 
 
-def _groups(file: pq.ParquetFile, keys: Mapping[str, int]) -> list[int]:
-    """Return the row groups that may have rows with these values: whose statistics do not rule them out."""
-    groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
-    return [number for number, group in enumerate(groups) if all(_may_have(group, *each) for each in keys.items())]
+def _groups(file: pq.ParquetFile, keys: Mapping[str, tuple[int, int]], window: Window | None) -> list[int]:
+    """Return the row groups that may have such rows: those that their statistics do not rule out."""
+    numbers = range(file.metadata.num_row_groups)
+    return [number for number in numbers if _may_have(_bounds(file.metadata.row_group(number)), keys, window)]
 
 
-def _may_have(group: Any, key: str, value: int) -> bool:
-    columns = (group.column(number) for number in range(group.num_columns))
-    known = next(column.statistics for column in columns if column.path_in_schema == key)
-    return known is None or not known.has_min_max or bool(known.min <= value <= known.max)
+def _may_have(
+    bounds: Mapping[str, tuple[float, float]], keys: Mapping[str, tuple[int, int]], window: Window | None
+) -> bool:
+    anything = -inf, inf
+    for key, (low, high) in keys.items():
+        least, most = bounds.get(key, anything)
+        if most < low or least > high:
+            return False
+    if window is None:
+        return True
+    last = max(bounds.get(end, anything)[1] for end in window.ends)
+    return bounds.get(window.begins, anything)[0] < window.to_s and last >= window.from_s
+
+
+def _bounds(group: Any) -> dict[str, tuple[float, float]]:
+    """Return the least and the greatest value of each column of a row group, where they are known."""
+    columns = [group.column(number) for number in range(group.num_columns)]
+    known = [(column.path_in_schema, column.statistics) for column in columns]
+    return {name: (each.min, each.max) for name, each in known if each is not None and each.has_min_max}
 
 
 def _columns(table: pa.Table) -> Columns:

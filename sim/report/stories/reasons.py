@@ -163,12 +163,13 @@ def of_reversal(payment: Row) -> tuple[str, ...]:
     return rules.get(payment["reversal_cause"], expired)
 
 
-def _receipt(call: Call, _: Row) -> Reason:
+def _receipt(call: Call, payment: Row) -> Reason:
     if call.answer == "ok":
         return Reason("the EC has the receipt and closes the debt position", ("R11", "R12"))
     if call.answer == "ko":
         return Reason("a valid KO of the EC is final", ("R11",))
-    return Reason("; ".join(filter(None, (_ENDS.get(call.answer), f"{SEND_AGAIN} sends it again"))), ("R11",))
+    left = f"{SEND_AGAIN} sends it again" if call.send + 1 < payment["receipt_sends"] else "it stays pending"
+    return Reason("; ".join(filter(None, (_ENDS.get(call.answer), left))), ("R11",))
 
 
 _READERS = {

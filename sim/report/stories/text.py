@@ -24,10 +24,8 @@ def _heading(story: Story) -> Iterator[str]:
     payment, cart = story.payment, story.cart
     euros = f"{payment['amount_cents'] // 100}.{payment['amount_cents'] % 100:02} EUR"
     yield f"payment {story.id} of {story.scenario}, seed {story.seed}"
-    yield (
-        f"  notice {story.id.notice} of {payment['cart_size']} of cart {story.id.cart}, "
-        f"try {story.id.attempt} of {cart['tries']}, counted from 0; {euros} to {story.ec}, by {payment['psp']}"
-    )
+    of_cart = f"notice {story.id.notice} (of {payment['cart_size']}), try {story.id.attempt} (of {cart['tries']})"
+    yield f"  cart {story.id.cart}, {of_cart}, all counted from 0; {euros} to {story.ec}, by {payment['psp']}"
     yield f"  {_ending(story)}"
     for other in story.siblings:
         yield f"  notice {other['notice']} of the cart: {_short(other)}"
