@@ -2,7 +2,7 @@
 
 A run is written beside its place, in a hidden draft, and renamed when it is whole: what is there is complete, and an
 existing run is never overwritten. Workers write a part per replication into the draft; the parts are joined in order
-of replication, a row group each, so that a run looks the same however many workers made it.
+of replication, in row groups that a reader can skip, so that a run looks the same however many workers made it.
 """
 
 import json
@@ -29,6 +29,8 @@ MANIFEST, SUMMARY, PARTS = "manifest.json", "summary.json", "parts"
 POINTS, POINTS_CSV = "points.parquet", "summary.csv"
 TALLIES = "tallies.parquet"
 MOST_AT_ONCE = 1000
+ROWS_IN_A_GROUP = 1 << 16
+"""Small enough that the rows of one cart are found without reading much else."""
 T = TypeVar("T")
 
 
@@ -86,7 +88,7 @@ class Draft:
         whole = self.folder / f"{name}.parquet"
         with pq.ParquetWriter(whole, pq.read_schema(parts[0]), compression="zstd") as writer:
             for part in parts:
-                writer.write_table(_read(part))
+                writer.write_table(_read(part), row_group_size=ROWS_IN_A_GROUP)
 
     @contextmanager
     def _refusing(self) -> Iterator[None]:
