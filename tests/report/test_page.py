@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 from analysis.hand import NAMES
 
-from report.pages import read_page, run_by_hand, tables
+import sim
+from report.pages import VALUES, read_page, run_by_hand, tables
 from report.pictures import NOTHING, twice
 from sim.analysis.collapse import Collapse
 from sim.analysis.intervals import Estimate
@@ -175,3 +176,22 @@ def test_every_cause_and_place_has_its_words():
 def test_an_interval_names_its_unit_once(estimate, unit, said):
     """And is nothing where there is none."""
     assert interval(estimate, unit) == said
+
+
+def test_a_run_with_calls_says_where_the_slowest_payments_waited(tmp_path):
+    """A PSP that always sends its outcome 9 s late is where 9 s are lost, whatever else happens.
+
+    The last row is the whole way, of which the others are the parts. A run without calls says how to record them.
+    """
+    psps = [{"name": "slow", "share": "5%", "outcome_delay": "9 s"}, {"name": "quick", "share": "95%"}]
+    world = {**VALUES, "psps": psps, "run": {"warm_up": "0 s", "window": "60 s"}}
+    run = sim.run(world, replications=1, record=["calls"], out=tmp_path)
+    rows = tables(read_page(page(run)))["Where the slowest 1% of payments spend their time"]
+    assert rows[0] == ["waiting at", "slowest", "typical", "more", "mostly here"]
+    assert rows[1][0] == "slow: waiting for the PSP's outcome"
+    assert float(rows[1][1].removesuffix(" s")) == pytest.approx(9, abs=0.2)
+    for column in (1, 2):
+        *parts, whole = (float(row[column].removesuffix(" s").replace(",", "")) for row in rows[1:])
+        assert sum(parts) == pytest.approx(whole, abs=1)
+    without = read_page(page(sim.run(VALUES, replications=1, out=tmp_path)))
+    assert "run it with --record calls" in without.one("section", id="delays").text

@@ -1,13 +1,16 @@
 """The page as a browser shows it: on a desk, on a phone and on paper, to eyes, to keyboards and to screen readers.
 
-The tests need Chromium (Debian's package `chromium`), and the accessibility check npm, which fetches axe-core.
+The tests need Chromium (Debian's package `chromium`), the accessibility check axe-core from npm, and paper `pdftotext`
+(Debian's package `poppler-utils`).
 """
 
 import base64
+import os
 import re
 import shutil
 import subprocess
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +20,9 @@ from sim.report.page import page, write
 
 AXE = "axe-core@4.10.3"
 """A version that is named, so that the check is the same tomorrow."""
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+NPM = Path(os.environ.get("PAGOPA_SIM_NPM") or CACHE / "pagopa-sim" / "npm")
+KEPT = NPM / "node_modules" / "axe-core" / "axe.min.js"
 DESK, PHONE = 1280, 390
 KINDS = ("run", "hostile", "sweep")
 
@@ -145,10 +151,12 @@ def test_the_outline_has_one_first_heading_and_no_gaps(browser, files, kind):
 
 @pytest.fixture(scope="module")
 def axe(tmp_path_factory):
-    """Return the source of axe-core, which npm fetches."""
+    """Return the source of axe-core: that in `$PAGOPA_SIM_NPM` or the user's cache, or else what npm fetches."""
+    if KEPT.is_file():
+        return KEPT.read_text(encoding="utf-8")
     npm = shutil.which("npm")
     if npm is None:
-        pytest.skip("there is no npm here, which fetches axe-core: apt-get install npm")
+        pytest.skip(f"needs axe-core: npm install --prefix {NPM} {AXE}")
     folder = tmp_path_factory.mktemp("axe")
     done = subprocess.run(  # noqa: S603 - npm of this machine
         [npm, "install", "--prefix", str(folder), "--no-audit", "--no-fund", "--ignore-scripts", AXE],

@@ -11,6 +11,7 @@ from sim.analysis.slo import Verdict
 from sim.experiment.run import Run
 from sim.report.page import making, words
 from sim.report.page.cells import interval
+from sim.report.page.delays import delays_of
 from sim.report.page.figures import tables_of, tiles_of
 from sim.report.page.origins import origins_of
 from sim.report.plots import OF_RUN
@@ -27,6 +28,7 @@ def content(run: Run) -> dict[str, Any]:
         "remarks": _remarks(run),
         "warnings": summary.warnings,
         "tiles": tiles_of(summary),
+        "delays": delays_of(run),
         "tables": tables_of(summary, looks=manifest["stopping"] is not None),
         "pictures": {name: draw(run) for name, draw in OF_RUN.items() if name != "convergence" or run.tallies},
         "readings": words.PICTURES,
