@@ -192,7 +192,8 @@ def capacity(
 ) -> None:
     """Find the smallest capacity (or the largest load) that meets the objectives, and how sure that is.
 
-    Exit codes: 0 found, 1 the objectives hold nowhere in the range, 2 bad input, 3 not enough evidence.
+    Exit codes: 0 a value is known to be enough, 1 the objectives hold nowhere in the range, 2 bad input, 3 not enough
+    evidence.
     """
     address = _cluster(executor, scheduler, jobs)
     with _experimenting():
@@ -226,4 +227,4 @@ def capacity(
                 watch=None if quiet else lambda *look: remark(of_look(*look)),
             )
     printed(as_json(answer.to_json()) if output is Format.JSON else of_capacity(answer))
-    raise typer.Exit({"found": 0, "everywhere": 0, "nowhere": 1}.get(answer.found.outcome.value, CODES["undecided"]))
+    raise typer.Exit(CODES[answer.verdict.value])

@@ -10,11 +10,22 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sim.analysis.slo import Slo, judge
+from sim.analysis.slo import Slo, Verdict, judge
 from sim.analysis.summary import estimate_of
 from sim.analysis.tally import Tally
 from sim.experiment.replications import Laboratory, Task, names_of, objectives, quantiles_of
-from sim.experiment.search import Effort, Evidence, Found, Visit, evidence, grown, growth_margin, largest, smallest
+from sim.experiment.search import (
+    Effort,
+    Evidence,
+    Found,
+    Outcome,
+    Visit,
+    evidence,
+    grown,
+    growth_margin,
+    largest,
+    smallest,
+)
 from sim.experiment.span import Span
 from sim.scenario import slos as slo_language
 from sim.scenario.load import Loaded, Position, Problem, ScenarioError, Source
@@ -29,22 +40,34 @@ GROWTH = "growth of arrivals"
 class Capacity:
     """The answer of a capacity search, and how far the load may grow at that answer.
 
-    `path` is what was varied, `slos` are the objectives as written. `margin` is None where it was not asked for, or
-    where there is no answer to grow from.
+    `path` is what was varied, `load` whether more of it is worse, `slos` are the objectives as written. `margin` is
+    None where it was not asked for, or where there is no answer to grow from.
     """
 
     path: str
     unit: str
+    load: bool
     slos: tuple[str, ...]
     found: Found
     margin: Found | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """Pass if there is a value at which the SLOs are known to hold, fail if they are known to hold at none."""
+        found = self.found
+        enough = found.low if self.load else found.high
+        if found.outcome is Outcome.EVERYWHERE or (found.outcome is Outcome.FOUND and enough is not None):
+            return Verdict.PASS
+        return Verdict.FAIL if found.outcome is Outcome.NOWHERE else Verdict.UNDECIDED
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
         return {
             "path": self.path,
             "unit": self.unit,
+            "load": self.load,
             "slos": list(self.slos),
+            "verdict": self.verdict.value,
             "answer": _plain(self.found),
             "margin": None if self.margin is None else _plain(self.margin),
         }
@@ -163,4 +186,4 @@ def capacity(
             sets = [*sets, f"{path}={span.text(found.answer)}"]
             growing = Evaluator(laboratory, lambda k: source.load([*sets, *grown(answer, k)]), slos, told(GROWTH))
             grows = growth_margin(growing, effort)
-    return Capacity(path, span.unit, tuple(slo.text for slo in asked), found, grows)
+    return Capacity(path, span.unit, load, tuple(slo.text for slo in asked), found, grows)

@@ -15,6 +15,7 @@ from sim.experiment.compare import Comparison
 from sim.experiment.parting import Parting
 from sim.experiment.search import Evidence, Found, Outcome
 from sim.experiment.sensitivity import Sensitivity
+from sim.report.points import broken
 
 MOST_NAMED = 6
 _STYLES = {"pass": "green", "fail": "bold red", "undecided": "yellow"}
@@ -33,7 +34,8 @@ def of_capacity(answer: Capacity) -> RenderableType:
     if answer.margin is not None:
         parts.append(Text(f"there, arrivals may grow by {_factor(answer.margin)}"))
         spent += f", and {answer.margin.replications} for the margin"
-    parts += [Text(), _curve(answer), Text(f"\n{spent}; {found.reason}")]
+    why = "" if found.answer is None else f"; {found.reason}"
+    parts += [Text(), _curve(answer), Text(f"\n{spent}{why}")]
     return Group(*parts)
 
 
@@ -41,6 +43,8 @@ def _answer(answer: Capacity) -> str:
     found, unit = answer.found, answer.unit or answer.path.rpartition(".")[2]
     if found.outcome is Outcome.EVERYWHERE:
         return f"{found.answer:.6g} {unit}, an end of the range, and the answer may lie beyond it"
+    if found.answer is not None and found.low is None and found.high is None:
+        return f"it may be {found.answer:.6g} {unit} or any other; allow more replications with --max"
     return found.text(unit)
 
 
@@ -55,11 +59,11 @@ def _factor(margin: Found) -> str:
 
 def _curve(answer: Capacity) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(answer.path, justify="right")
-    table.add_column("replications", justify="right")
-    table.add_column("verdict")
+    table.add_column(broken(answer.path), justify="right", no_wrap=True)
+    table.add_column("n", justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
     for text in answer.slos:
-        table.add_column(text, justify="right")
+        table.add_column(text, justify="right", overflow="fold")
     for visit in answer.found.curve:
         judged = visit.evidence.judged
         figures = [" ".join(_interval(each.estimate, METRICS[each.slo.metric].unit)) for each in judged]

@@ -62,7 +62,7 @@ class Points:
     def _columns(self) -> Iterator["_Column"]:
         yield _Column("point", [Text(str(number)) for number in self.first["point"]], right=True)
         for path in self.varied:
-            yield _Column(_broken(path), [Text(_short(str(value))) for value in self.first[path]])
+            yield _Column(broken(path), [Text(_short(str(value))) for value in self.first[path]])
         if self.slos:
             yield _Column("verdict", [Text(str(v), _STYLES.get(v, "")) for v in self.first["verdict"]])
         for text, name in self.slos.items():
@@ -104,7 +104,7 @@ def flagging(say: Callable[[str], None]) -> Callable[[Sequence[Finding]], None]:
     return flagged
 
 
-def _broken(path: str) -> str:
+def broken(path: str) -> str:
     """Break a path into lines at its dots, where it is long."""
     lines = [""]
     for step in path.replace(".", ".\0").split("\0"):
