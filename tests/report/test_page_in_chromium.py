@@ -178,7 +178,8 @@ def test_axe_finds_no_fault_with_the_accessibility_of_any_page(browser, files, a
                 shown.evaluate("document.querySelectorAll('details').forEach(e => e.open = true)")
                 shown.evaluate(axe)
                 found = shown.evaluate(
-                    "axe.run({exclude: [['svg[role=img] > *']]}).then(r => ({passes: r.passes.map(p => p.id), faults: r.violations.map("
+                    "axe.run({exclude: [['svg[role=img] > *']]})"
+                    ".then(r => ({passes: r.passes.map(p => p.id), faults: r.violations.map("
                     "v => [v.id, v.help, v.nodes.slice(0, 3).map(n => n.html.slice(0, 150))])}))"
                 )
                 assert found["faults"] == [], (kind, width)
