@@ -239,8 +239,8 @@ _RECORDS_INTRODUCTION = """\
 `results/SCENARIO/RUN/` is one run, written whole or not at all and never changed afterwards. Its tables are Parquet
 files, in order of replication, in row groups of at most 65,536 rows. Times are seconds from the start of the run; a
 moment that never came is NaN. Money is integer cents. A column whose type is a link or `name` is a category, stored as
-a dictionary of strings: the link leads to its names, and `name` means a name of the scenario or the platform's name of a
-call.
+a dictionary of strings: the link leads to its names, and `name` means a name of the scenario or the platform's name of
+a call.
 """
 
 
