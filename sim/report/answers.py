@@ -63,7 +63,7 @@ def _curve(answer: Capacity) -> Table:
     table.add_column("n", justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     for text in answer.slos:
-        table.add_column(text, justify="right", overflow="fold")
+        table.add_column(text.replace("{", "\n{"), justify="right", overflow="fold")
     for visit in answer.found.curve:
         judged = visit.evidence.judged
         figures = [" ".join(_interval(each.estimate, METRICS[each.slo.metric].unit)) for each in judged]

@@ -67,7 +67,7 @@ class Points:
             yield _Column("verdict", [Text(str(v), _STYLES.get(v, "")) for v in self.first["verdict"]])
         for text, name in self.slos.items():
             styles = [_STYLES.get(verdict, "") for verdict in self.first[text]]
-            yield _Column(text, self._means(name, styles), right=True)
+            yield _Column(text.replace("{", "\n{"), self._means(name, styles), right=True)
         for name in FIGURES:
             if name not in self.slos.values():
                 yield _Column(METRICS[name].title, self._means(name, [""] * len(self.first)), right=True)
@@ -85,8 +85,8 @@ class _Column:
         self.head = head
         self.cells = cells
         self.right = right
-        longest = max(map(len, head.split()))
-        self.width = max(longest, min(len(head), _HEAD_WIDTH), *(cell.cell_len for cell in cells))
+        word, line = max(map(len, head.split())), max(map(len, head.splitlines()))
+        self.width = max(word, min(line, _HEAD_WIDTH), *(cell.cell_len for cell in cells))
 
 
 def flagging(say: Callable[[str], None]) -> Callable[[Sequence[Finding]], None]:
