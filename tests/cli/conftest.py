@@ -61,3 +61,9 @@ def run(pagopa_sim, scenario):
         return pagopa_sim("run", scenario, "--jobs", 1, *words)
 
     return call
+
+
+@pytest.fixture(autouse=True)
+def any_width(monkeypatch):
+    """Let pages be as wide as they are where nobody says: a test runner may have set a width of its own."""
+    monkeypatch.delenv("COLUMNS", raising=False)
