@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 P = TypeVar("P", bound=Problem)
 CHECKED = 500
 """The first points, and as many that have a value which no point before them has, are loaded and checked before the
-first replication: that is every value of a usual grid. The others are checked as their turn comes."""
+first replication: that is every value of a usual grid. The others are checked as their turn comes, and what is wrong
+with them is said when all that can be done is done."""
 MOST_PROBLEMS = 20
 MOST_SHOWN = 60
 _AT_ONCE = 200
@@ -151,6 +152,7 @@ class _Plan:
             whole.update(self.key(point).encode())
         self.address = whole.hexdigest()
         self._checked: set[int] = set()
+        self._found: list[int] = []
 
     def key(self, point: Point) -> str:
         """Return the address of a point's row."""
@@ -164,42 +166,45 @@ class _Plan:
             raise ScenarioError([_at(point, problem) for problem in error.problems]) from None
 
     def check(self, kept: Shelf, flagged: Flagged | None) -> None:
-        """Load points that are not finished, and tell of those that cannot work; raises `ScenarioError` for all."""
+        """See what is finished; load the first points that are not, and tell of those that cannot work.
+
+        Raises `ScenarioError` for all that cannot be loaded.
+        """
         problems: dict[tuple[str, str, str], Problem] = {}
         severe: list[list[Finding]] = []
-        for point in self._to_check(kept):
+        for point in self._first(kept):
+            self._checked.add(point.number)
             try:
                 severe.append(_severe(point, self.load(point)))
             except ScenarioError as error:
                 for found in error.problems:
                     problems.setdefault((found.path, found.problem, found.fix), found)
-                if len(problems) >= MOST_PROBLEMS:
-                    break
         if problems:
-            raise ScenarioError(list(problems.values()))
+            raise ScenarioError(list(problems.values())[:MOST_PROBLEMS])
         if flagged is not None:
             for findings in filter(None, severe):
                 flagged(findings)
 
-    def _to_check(self, kept: Shelf) -> Iterator[Point]:
+    def _first(self, kept: Shelf) -> Iterator[Point]:
+        """Yield the points to check, and count, block by block, those that are finished."""
         seen: set[tuple[str, str]] = set()
         novel = 0
-        for block, finished in self._looked_at(kept):
+        for block in self._blocks():
+            finished = kept.finished([self.key(point) for point in block])
+            self._found.append(len(finished))
             for point in block:
                 new = novel < CHECKED and not seen.issuperset(point.values.items())
                 if (new or point.number < CHECKED) and self.key(point) not in finished:
                     novel += new
                     seen.update(point.values.items())
-                    self._checked.add(point.number)
                     yield point
-            if novel >= CHECKED and block[-1].number >= CHECKED:
-                return
 
     def carry_out(self, laboratory: Laboratory, kept: Shelf, watch: Watch | None, flagged: Flagged | None) -> None:
-        """Finish every point that is not."""
-        far = _Far(len(self.design), self.count, [len(finished) for _, finished in self._looked_at(kept)], watch)
+        """Finish every point that is not; raises `ScenarioError` at the end for those that cannot be loaded."""
+        far = _Far(len(self.design), self.count, self._found, watch)
         under_way: dict[int, _Open] = {}
-        for key, tally in laboratory.tallies(self._tasks(kept, under_way, far, flagged)):
+        problems: list[Problem] = []
+        for key, tally in laboratory.tallies(self._tasks(kept, under_way, far, flagged, problems)):
             number = int(str(key))
             at = under_way[number]
             at.tallies.append(tally)
@@ -208,14 +213,30 @@ class _Plan:
                 kept.put_point(self.key(at.point), row)
                 del under_way[number]
             far.replication(ends_point=done)
+        if problems:
+            raise ScenarioError(problems)
 
-    def _tasks(self, kept: Shelf, under_way: dict[int, _Open], far: "_Far", flagged: Flagged | None) -> Iterator[Task]:
-        for number, (block, finished) in enumerate(self._looked_at(kept)):
+    def _tasks(
+        self,
+        kept: Shelf,
+        under_way: dict[int, _Open],
+        far: "_Far",
+        flagged: Flagged | None,
+        problems: list[Problem],
+    ) -> Iterator[Task]:
+        for number, block in enumerate(self._blocks()):
+            if self._found[number] == len(block):
+                continue
+            finished = kept.finished([self.key(point) for point in block])
             far.found_in(number, len(finished))
             for point in block:
                 if self.key(point) in finished:
                     continue
-                loaded = self.load(point)
+                try:
+                    loaded = self.load(point)
+                except ScenarioError as error:
+                    problems += error.problems[: MOST_PROBLEMS - len(problems)]
+                    continue
                 if flagged and point.number not in self._checked and (severe := _severe(point, loaded)):
                     flagged(severe)
                 asked = objectives(loaded)
@@ -225,11 +246,6 @@ class _Plan:
 
     def _blocks(self) -> Iterator[list[Point]]:
         return batched(self.design, _AT_ONCE)
-
-    def _looked_at(self, kept: Shelf) -> Iterator[tuple[list[Point], set[str]]]:
-        """Yield the points block by block, and which keys of each are finished."""
-        for block in self._blocks():
-            yield block, kept.finished([self.key(point) for point in block])
 
     def rows(self, kept: Shelf) -> Iterator[dict[str, Any]]:
         """Yield the finished rows in order of points, each with its number and what was varied."""

@@ -290,6 +290,17 @@ def test_every_value_of_a_grid_is_checked_first_however_large_it_is(swept, watch
     assert said.startswith("point 180: psps.psp-a.workers=-1")
 
 
+def test_what_is_wrong_with_a_point_that_comes_late_is_said_when_all_others_are_finished(swept, watched, monkeypatch):
+    """Five points are made although the second one, of which only the first is checked beforehand, cannot be."""
+    monkeypatch.setattr(module, "CHECKED", 1)
+    crew = watched()
+    (said,) = problems(swept, "psps.psp-a.workers=1,-2,3,4,5,6")
+    assert said.startswith("point 1: psps.psp-a.workers=-2  psps.psp-a.workers  is -2")
+    assert {number for number, _ in crew.carried_out} == {0, 2, 3, 4, 5}
+    watched(at_most=0)
+    assert len(swept("psps.psp-a.workers=1,3,4,5,6").points) == 5
+
+
 def test_what_changes_nothing_at_a_point_cannot_be_varied(swept):
     """Number of replications, confidence, names and objectives; a seed can."""
     said = problems(swept, "run.replications=1,2", "name=a,b", "run.confidence=0.9,0.95", "slos.0=a,b")
@@ -370,8 +381,8 @@ def test_memory_does_not_grow_with_the_number_of_points(swept, monkeypatch):
 def test_ten_thousand_finished_points_are_found_without_loading_them(scenario, tmp_path, monkeypatch):
     """All but the last are on the shelf: the scenario is loaded for itself and, twice, for the last point.
 
-    Points are asked for in blocks of 200: to check them, to count those that are finished, to make the others, and to
-    write the table; the last one's replications are asked for as well.
+    Points are asked for in blocks of 200: to see which are finished, and to write the table. The last block is asked
+    for once more before its last point is made, whose replications are asked for as well.
     """
     design = read_vary(["arrivals.rate=lin:1/s..3/s:10000"])
     source = Source(scenario)
@@ -398,5 +409,5 @@ def test_ten_thousand_finished_points_are_found_without_loading_them(scenario, t
     done = sweep(scenario, design, replications=1, out=tmp_path, watch=heard.append)
     assert (heard[0].points, heard[-1].points) == (9_999, 10_000)
     assert len(loads) == 3
-    assert sum(query.startswith("SELECT") for query in queries) == 4 * 50 + 1
+    assert sum(query.startswith("SELECT") for query in queries) == 2 * 50 + 2
     assert read_document(done.folder)["points"] == 10_000
