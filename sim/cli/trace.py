@@ -13,7 +13,7 @@ import typer
 from sim.cli.commands import BAD_INPUT, app, printed, remark
 
 if TYPE_CHECKING:
-    from sim.report.stories.reading import PaymentId, Recorded
+    from sim.reader import PaymentId, Recorded
     from sim.report.stories.story import Story
 
 _MARGIN_S, _LONGEST_S = 1.0, 180.0
@@ -64,7 +64,7 @@ def trace(
         raise typer.BadParameter("name a payment or pick one, not both", param_hint="--pick")
     if payment is None and pick is None and (output in (TraceFormat.TEXT, TraceFormat.MERMAID)):
         raise typer.BadParameter(f"{output.value} tells of one payment: name it, or --pick one", param_hint="--payment")
-    from sim.report.stories.reading import Recorded
+    from sim.reader import Recorded
     from sim.store import StoreError
 
     try:
@@ -95,8 +95,8 @@ def _window_s(window: str | None, output: TraceFormat) -> tuple[float, float] | 
 def _chosen(
     recorded: "Recorded", payment: str | None, picked: Picked | None, replication: int | None
 ) -> "PaymentId | None":
+    from sim.reader import payment_id
     from sim.report.stories.picking import Pick, pick
-    from sim.report.stories.reading import payment_id
 
     if picked is not None:
         return pick(recorded, Pick(picked.value), recorded.replications if replication is None else (replication,))

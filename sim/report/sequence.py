@@ -19,7 +19,7 @@ def diagram(replayed: Replayed) -> str:
 
 def page(many: Sequence[Replayed]) -> str:
     """Return the diagrams of many cases as a page of Markdown."""
-    return "\n".join(f"## {_text(each.case.id)}\n\n```mermaid\n{diagram(each)}```\n" for each in many)
+    return "\n".join(f"## {escaped(each.case.id)}\n\n```mermaid\n{diagram(each)}```\n" for each in many)
 
 
 def _lines(replayed: Replayed) -> Iterator[str]:
@@ -29,7 +29,7 @@ def _lines(replayed: Replayed) -> Iterator[str]:
     ids = {name: f"p{number}" for number, name in enumerate(everyone)}
     yield "sequenceDiagram"
     for name, short in ids.items():
-        yield f"    participant {short} as {_text(name)}"
+        yield f"    participant {short} as {escaped(name)}"
     everybody = ",".join(dict.fromkeys((ids[everyone[0]], ids[everyone[-1]])))
     now_s = 0.0
     noted: list[tuple[str, str]] = []
@@ -48,15 +48,15 @@ def _lines(replayed: Replayed) -> Iterator[str]:
 
 def _made(call: Call, ids: dict[str, str]) -> str:
     if call.is_act:
-        return f"Note over {ids[call.sender]}: {_text(call.name)}"
+        return f"Note over {ids[call.sender]}: {escaped(call.name)}"
     arrow = "-x" if call.end is Answer.UNREACHABLE else "->>"
-    return f"{ids[call.sender]}{arrow}{ids[call.receiver]}: {_text(f'{call.name} {call.about}')}"
+    return f"{ids[call.sender]}{arrow}{ids[call.receiver]}: {escaped(f'{call.name} {call.about}')}"
 
 
 def _ended(call: Call, ids: dict[str, str]) -> str:
     if call.end in _SILENT:
-        return f"Note over {ids[call.sender]}: {_text(call.name)} {_text(call.said)}"
-    return f"{ids[call.receiver]}-->>{ids[call.sender]}: {_text(call.said)}"
+        return f"Note over {ids[call.sender]}: {escaped(call.name)} {escaped(call.said)}"
+    return f"{ids[call.receiver]}-->>{ids[call.sender]}: {escaped(call.said)}"
 
 
 def _note(node: str, changes: Sequence[tuple[str, str]]) -> Iterator[str]:
@@ -65,10 +65,10 @@ def _note(node: str, changes: Sequence[tuple[str, str]]) -> Iterator[str]:
     for thing, status in changes:
         by_thing.setdefault(thing, []).append(status)
     if by_thing:
-        lines = (_text(f"{thing}: {', '.join(statuses)}") for thing, statuses in by_thing.items())
+        lines = (escaped(f"{thing}: {', '.join(statuses)}") for thing, statuses in by_thing.items())
         yield f"    Note over {node}: {'<br/>'.join(lines)}"
 
 
-def _text(text: str) -> str:
+def escaped(text: str) -> str:
     """Write a text so that nothing in it is taken for syntax."""
     return "".join(_CODES.get(char, char if char.isprintable() else " ") for char in text) or " "

@@ -8,7 +8,7 @@ from pathlib import Path
 from model.worlds import world
 
 from sim.experiment.run import run as run_loaded
-from sim.report.stories.reading import Recorded, payment_id
+from sim.reader import Recorded, payment_id
 from sim.report.stories.story import story
 from sim.report.stories.telling import moments
 from sim.scenario.load import from_dict

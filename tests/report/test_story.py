@@ -8,9 +8,9 @@ import doctest
 import pytest
 
 from sim.protocol.rules import RULES
+from sim.reader import Recorded, payment_id
 from sim.records import STATE_NAMES
 from sim.report.stories import times
-from sim.report.stories.reading import Recorded, payment_id
 from sim.report.stories.reasons import cause
 from sim.report.stories.story import Deadlines, story
 from sim.report.stories.telling import moments

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from conformance.mermaid import well_formed
 
-from sim.report.stories.reading import PaymentId, Recorded
+from sim.reader import PaymentId, Recorded
 from sim.report.stories.sequence import diagram
 from sim.report.stories.story import Call, Story, story
 

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sim.reader import PaymentId, Recorded
 from sim.records import STATE_NAMES
 from sim.report.stories.eventlog import events, lines
-from sim.report.stories.reading import PaymentId, Recorded
 
 from .story_world import odd, stored
 

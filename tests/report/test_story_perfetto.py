@@ -10,8 +10,8 @@ from collections import Counter, defaultdict
 
 import pytest
 
+from sim.reader import Recorded
 from sim.report.stories.perfetto import as_text, trace
-from sim.report.stories.reading import Recorded
 
 from .story_world import odd, stored
 

@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from sim.reader import Recorded
 from sim.records import EXPIRY_CAUSES
 from sim.report.stories.picking import Pick, pick
-from sim.report.stories.reading import Recorded
 from sim.store import StoreError
 
 from .story_world import odd, stored

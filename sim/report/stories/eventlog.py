@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from sim.protocol.faults import FAULTS, Fault
 from sim.protocol.primitives import PRIMITIVES
-from sim.report.stories.reading import Columns, PaymentId, Recorded, Window
+from sim.reader import Columns, PaymentId, Recorded, Window
 from sim.report.stories.reasons import SEND_AGAIN, SWEEP, cause, outcome_said
 
 Array = npt.NDArray[Any]

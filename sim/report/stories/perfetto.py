@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from sim.protocol.primitives import PRIMITIVES
-from sim.report.stories.reading import Columns, Recorded, Window
+from sim.reader import Columns, Recorded, Window
 from sim.report.stories.story import CHECKOUT, NODE
 
 Event = dict[str, Any]

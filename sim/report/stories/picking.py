@@ -5,8 +5,8 @@ from enum import StrEnum
 
 import numpy as np
 
+from sim.reader import Array, Columns, PaymentId, Recorded
 from sim.records import EXPIRY_CAUSES
-from sim.report.stories.reading import Array, Columns, PaymentId, Recorded
 from sim.store import StoreError
 
 _KEYS = ("cart", "attempt", "notice")

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from sim.analysis.cohort import LIMIT_S
 from sim.protocol.faults import FAULTS, Fault
+from sim.reader import Row
 from sim.records import EXPIRY_CAUSES
-from sim.report.stories.reading import Row
 from sim.report.stories.story import Call
 from sim.report.stories.times import lasting
 

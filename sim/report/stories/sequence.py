@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sim.report.sequence import _text as text
+from sim.report.sequence import escaped
 from sim.report.stories.story import CHECKOUT, NODE, Call, Story
 from sim.report.stories.telling import Moment, moments
 from sim.report.stories.times import clock, lasting
@@ -21,10 +21,10 @@ def _lines(story: Story) -> Iterator[str]:
     ids = {name: f"p{number}" for number, name in enumerate(dict.fromkeys([*first, *peers, *people]))}
     yield "sequenceDiagram"
     for name, short in ids.items():
-        yield f"    participant {short} as {text(name)}"
+        yield f"    participant {short} as {escaped(name)}"
     everybody = ",".join(dict.fromkeys((next(iter(ids.values())), list(ids.values())[-1])))
     title = f"payment {story.id} of {story.scenario}, times from {clock(story.begun_s)}"
-    yield f"    Note over {everybody}: {text(title)}"
+    yield f"    Note over {everybody}: {escaped(title)}"
     for moment in told:
         yield f"    {_line(moment, ids, moment.at_s - story.begun_s)}"
 
@@ -33,11 +33,11 @@ def _line(moment: Moment, ids: dict[str, str], after_s: float) -> str:
     call, when, who = moment.call, f"{after_s:+.3f} s", ids[moment.who]
     if call is None:
         said = f"{when} {moment.what}{_by(moment.because.rules)}"
-        because = f"<br/>{text(moment.because.said)}" if moment.because.said else ""
-        return f"Note over {who}: {text(said)}{because}"
+        because = f"<br/>{escaped(moment.because.said)}" if moment.because.said else ""
+        return f"Note over {who}: {escaped(said)}{because}"
     if moment.kind == "made":
         arrow = "-x" if call.arrived_s is None or call.answer == "unreachable" else "->>"
-        return f"{who}{arrow}{ids[call.callee]}: {text(f'{when} {moment.what}')}"
+        return f"{who}{arrow}{ids[call.callee]}: {escaped(f'{when} {moment.what}')}"
     return _ended(moment, call, ids, when)
 
 
@@ -45,10 +45,10 @@ def _ended(moment: Moment, call: Call, ids: dict[str, str], when: str) -> str:
     reason = moment.because
     if not call.heard:
         said = f"{when} {call.primitive}: {reason.said}{_by(reason.rules)}"
-        return f"Note over {ids[call.caller]}: {text(said)}"
+        return f"Note over {ids[call.caller]}: {escaped(said)}"
     said = f"{when} {call.answer} after {lasting(call.took_s)}"
     because = f": {reason.said}" if reason.said else ""
-    return f"{ids[call.callee]}-->>{ids[call.caller]}: {text(f'{said}{because}{_by(reason.rules)}')}"
+    return f"{ids[call.callee]}-->>{ids[call.caller]}: {escaped(f'{said}{because}{_by(reason.rules)}')}"
 
 
 def _by(rules: tuple[str, ...]) -> str:

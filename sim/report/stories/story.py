@@ -8,7 +8,7 @@ from typing import Any
 
 from sim.protocol.primitives import PRIMITIVES
 from sim.protocol.settings import PRESETS
-from sim.report.stories.reading import PaymentId, Recorded, Row
+from sim.reader import PaymentId, Recorded, Row
 from sim.scenario.units import duration_s
 from sim.store import StoreError
 

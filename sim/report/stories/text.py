@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sim.protocol.rules import RULES
-from sim.report.stories.reading import Row
+from sim.reader import Row
 from sim.report.stories.story import Call, Story
 from sim.report.stories.telling import Moment, moments
 from sim.report.stories.times import clock, lasting
