@@ -3,10 +3,12 @@
 from collections import Counter
 
 import pandas as pd
+import pytest
 
 from report.pages import read_page, tables
 from sim.experiment.sweep import Sweep
-from sim.report.page import page
+from sim.report.page import of_sweep, page
+from sim.report.plots import sweep as curve
 
 
 def test_a_sweep_has_its_points_with_what_was_varied_and_its_verdicts(swept):
@@ -60,7 +62,7 @@ def test_a_sampled_value_is_not_shown_to_its_last_digit(swept):
     assert [row[1] for row in tables(whole)["Points of the sweep"][1:]] == ["3.408%", *written]
 
 
-def _with(swept, points):
+def _with(swept, points, design="list", varied=None):
     """Return the sweep with another table, as of a list of points."""
 
     class Changed(Sweep):
@@ -68,4 +70,16 @@ def _with(swept, points):
         def points(self):
             return points
 
-    return Changed(swept.folder, {**swept.manifest, "design": "list"})
+    return Changed(swept.folder, {**swept.manifest, "design": design, "varied": varied or swept.manifest["varied"]})
+
+
+@pytest.mark.parametrize(("design", "line"), [("grid", "-"), ("list", "None"), ("lhs", "None"), ("sobol", "None")])
+def test_only_points_of_a_grid_are_joined(swept, monkeypatch, design, line):
+    """Those of a list or a sample differ in more than what is below the axis, although no two share a value here."""
+    lone = swept.points.head(3).assign(**{"citizen.abandon": ["1%", "2%", "3%"]})
+    drawn = []
+    monkeypatch.setattr(of_sweep, "curve", lambda *a, **more: drawn.append(curve(*a, **more)) or drawn[-1])
+    vary = {"psps.psp.workers": "1,2,4", **({"citizen.abandon": "1%,2%,3%"} if design != "grid" else {})}
+    page(_with(swept, lone, design, vary))
+    assert drawn
+    assert {each.axes[0].get_lines()[0].get_linestyle() for each in drawn} == {line}

@@ -27,6 +27,18 @@ def test_points_that_differ_in_something_else_are_not_joined():
     assert len(axes.get_lines()[0].get_xydata()) == 6
 
 
+def test_points_of_a_sample_are_not_joined_although_no_two_share_a_value():
+    """Neighbours on the axis differ in every other path, too: each has a mark and, upright, its interval."""
+    table = points([("4", "", 0.9, 0.01), ("8", "", 0.7, 0.02), ("16", "", 0.8, 0.03)])
+    assert plots.sweep(table, WORKERS, LATE).axes[0].get_lines()[0].get_linestyle() == "-"
+    (axes,) = plots.sweep(table, WORKERS, LATE, joined=False).axes
+    assert axes.get_lines()[0].get_linestyle() == "None"
+    assert axes.get_lines()[0].get_marker() not in ("", "None", None)
+    (intervals,) = axes.collections
+    ends = [[tuple(end) for end in each.round(6).tolist()] for each in intervals.get_segments()]
+    assert ends == [[(4, 0.89), (4, 0.91)], [(8, 0.68), (8, 0.72)], [(16, 0.77), (16, 0.83)]]
+
+
 def test_a_sweep_that_was_written_in_several_units_is_drawn_in_one():
     """500 ms, 1 s and 1 min stand at 0.5, 1 and 60 s, in whatever order they come."""
     table = points([("1 min", "", 0.9, 0), ("500 ms", "", 0.7, 0), ("1 s", "", 0.8, 0)])

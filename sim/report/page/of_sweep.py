@@ -145,13 +145,16 @@ def _value(text: object) -> str:
 def _pictures(
     points: pd.DataFrame, varied: Sequence[str], design: str, metrics: Sequence[str], slos: Mapping[str, Slo]
 ) -> Iterator[Picture]:
-    """Yield the pictures of a sweep: curves, with a line per value of the second of two paths, and maps."""
-    paths, by = list(varied), None
-    if len(varied) == 2 and design == "grid":
+    """Yield the pictures of a sweep: curves, with a line per value of the second of two paths, and maps.
+
+    Points of a grid are joined; those of a sample or a list differ in more than the path below them.
+    """
+    paths, by, grid = list(varied), None, design == "grid"
+    if len(varied) == 2 and grid:
         longer, by = sorted(varied, key=lambda path: -points[path].nunique())
         paths = [longer]
     for metric in metrics:
         for path in paths:
-            yield curve(points, path, metric, by=by, slo=slos.get(metric))
+            yield curve(points, path, metric, by=by, slo=slos.get(metric), joined=grid)
         if by is not None and metric in slos:
             yield heat_map(points, paths[0], by, metric, slos[metric])

@@ -17,12 +17,20 @@ from sim.report.plots.words import capital, title_of
 
 @drawn
 def sweep(
-    points: pd.DataFrame, path: str, metric: str, *, by: str | None = None, slo: Slo | None = None, most: int = 6
+    points: pd.DataFrame,
+    path: str,
+    metric: str,
+    *,
+    by: str | None = None,
+    slo: Slo | None = None,
+    most: int = 6,
+    joined: bool = True,
 ) -> Picture:
     """Draw a metric over the values of a path with its interval; a line for each value of `by`, another path.
 
     Of more than `most` lines, those are shown that are evenly spread over the values of `by`. `slo` gives the limit.
-    Points that share both values differ in something else: they are then drawn without a line between them.
+    A line says that nothing but the path changes along it: without `joined`, as for points of a sample, and where
+    points share both values, which then differ in something else, there is none.
     """
     picture, (axes,) = sheet(f"{capital(title_of(metric))} over {plain(path, 40)}", height_in=3.9)
     scale = scale_of(points[path])
@@ -31,7 +39,7 @@ def sweep(
     handles: list[Any] = []
     for stroke, (name, rows) in zip(STROKES * (1 + most // len(STROKES)), [groups[n] for n in chosen], strict=False):
         x, mean, low, high = ordered(rows, path, metric, scale)
-        alone = len(np.unique(x)) < len(x)
+        alone = not joined or len(np.unique(x)) < len(x)
         settings = {**stroke.settings, **({"linestyle": ""} if alone else {})}
         handles += axes.plot(x, mean, label=name, **settings)
         if alone:
