@@ -242,9 +242,13 @@ def replay(
     ] = ReplayFormat.TABLE,
     only: Annotated[str | None, typer.Option("--case", help="Only the case with this id.")] = None,
 ) -> None:
-    """Replay scripted payments and print every reply and every history."""
+    """Replay scripted payments and print every reply and every history.
+
+    Exit codes: 0 replayed, and every reply is what its step expects; 1 one is not; 2 bad input or usage.
+    """
     from sim.model.cases import CaseError, load_cases
     from sim.model.replay import replay as replayed
+    from sim.report.replays import missed
 
     try:
         cases, remarks = load_cases(file, only)
@@ -265,6 +269,9 @@ def replay(
 
         for each in done:
             printed(of_replay(each), "")
+    if misses := [said for each in done for said in missed(each)]:
+        remark("\n".join(misses))
+        raise typer.Exit(FAILED)
 
 
 def printed(*what: "RenderableType") -> None:

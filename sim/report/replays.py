@@ -1,5 +1,7 @@
 """The table of a replay, for who wants to know what a rule does to one payment."""
 
+from collections.abc import Iterator
+
 from rich.table import Table
 from rich.text import Text
 
@@ -24,6 +26,22 @@ def of_replay(replayed: Replayed) -> Table:
             _changes(replayed, call),
         )
     return shown
+
+
+def missed(replayed: Replayed) -> Iterator[str]:
+    """Yield a line for every step whose reply is not what it expects; a step that gets none has no outcome."""
+    for step, done in zip(replayed.case.steps, replayed.steps, strict=True):
+        reply = done["reply"] or {}
+        wrong = {name: wanted for name, wanted in step.expect.items() if reply.get(name) != wanted}
+        if wrong:
+            said = "; ".join(f"{name} is {_word(reply.get(name))}, not {_word(wrong[name])}" for name in wrong)
+            line = f"{replayed.case.id}  step {done['index']}, {step.do}: {said if reply else 'gets no answer'}"
+            yield plain(line).plain
+
+
+def _word(value: object) -> str:
+    """Return a value of a reply as a word; what is not there is null, as in the case."""
+    return "null" if value is None else str(value)
 
 
 def _answer(call: Call) -> Text:

@@ -69,6 +69,36 @@ def test_replay_as_a_table_shows_each_case_under_its_name(pagopa_sim):
         assert f"{case['id']}  {case['category']}" in ended.out
 
 
+def test_a_replay_that_is_not_what_its_case_expects_fails(pagopa_sim, tmp_path):
+    """Exit code 1, however it is printed: all is printed all the same, and each step that missed has a line.
+
+    A notice that is activated twice is in progress the second time (R3). A job has no answer, so none that is OK.
+    """
+    again = {"at_s": 1, "do": "activate", "notice": "N1", "ec": "EC1"}
+    right = {"outcome": "KO", "fault_code": "PPT_PAGAMENTO_IN_CORSO", "http": None}
+    for name, expect, job in (
+        ("right", right, {}),
+        ("wrong", {**right, "outcome": "OK"}, {}),
+        ("both", {"fault_code": None}, {"outcome": "OK"}),
+    ):
+        steps = [
+            {"at_s": 0, "do": "activate", "notice": "N1", "token": "T1", "ec": "EC1"},
+            {**again, "expect": expect},
+            {"at_s": 2, "do": "job", "name": "paSendRt", "expect": job},
+        ]
+        (tmp_path / f"{name}.json").write_text(json.dumps({"id": name, "steps": steps}))
+    ended = pagopa_sim("replay", "right.json")
+    assert (ended.code, ended.err) == (0, "")
+    for way in ("json", "mermaid", "table"):
+        ended = pagopa_sim("replay", "wrong.json", "--as", way)
+        assert (ended.code, ended.err) == (1, "wrong  step 1, activate: outcome is KO, not OK\n")
+        assert "PPT_PAGAMENTO_IN_CORSO" in ended.out
+    assert pagopa_sim("replay", "both.json").err.splitlines() == [
+        "both  step 1, activate: fault_code is PPT_PAGAMENTO_IN_CORSO, not null",
+        "both  step 2, job: gets no answer",
+    ]
+
+
 def test_replay_refuses_a_bad_file_and_remarks_on_an_odd_one(pagopa_sim, tmp_path):
     """Exit code 2 for what is wrong; what is only unknown is said on standard error, and replayed."""
     (tmp_path / "bad.json").write_text('{"id": "a", "steps": [{"do": "jump", "at_s": 0}]}')

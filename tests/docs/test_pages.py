@@ -91,6 +91,19 @@ def test_the_replay_shown_is_what_is_printed(tmp_path):
     assert [line.rstrip() for line in done.stdout.splitlines() if line.strip()] == shown.splitlines()
 
 
+def test_the_expectation_shown_is_missed_as_shown(tmp_path):
+    """With the page's last step in place of the first case's, exit code 1 and the line of the page."""
+    page = DOCS / "how-to" / "replay.md"
+    case, step = (json.loads(text) for text in blocks(page, "json"))
+    case["steps"][-1] = step
+    (tmp_path / "late.json").write_text(json.dumps(case), encoding="utf-8")
+    done = subprocess.run(  # noqa: S603 - our own program
+        [str(Path(sys.executable).with_name("pagopa-sim")), "replay", "late.json"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (1, blocks(page, "text")[1])
+
+
 @pytest.mark.parametrize("name", sim.__all__)
 def test_every_public_name_is_in_the_reference(name):
     """The reference has every name of `import sim`, at the place from which it is imported."""
