@@ -4,7 +4,8 @@ A call adds a step up where it begins to wait or to be served and a step down wh
 the number of steps and the area that they cover until the bin's end, so the integrals are exact and no call is kept.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -39,9 +40,24 @@ class _Level:
         """Return the area under the function in each bin."""
         return _padded(self.area, bins)[:bins] + self.before(bins) * self.bin_s
 
+    def integral_of(self, number: int, up: Sequence[float] = (), down: Sequence[float] = ()) -> float:
+        """Return the area in one bin, with steps up and down that have not been added yet."""
+        end_s = (number + 1) * self.bin_s
+        area = float(self.steps[:number].sum()) * self.bin_s + float(self.area[number : number + 1].sum())
+        added, taken = (np.clip(end_s - np.array(at), 0.0, self.bin_s).sum() for at in (up, down))
+        return area + float(added - taken)
+
 
 def _padded(values: Array, size: int) -> Array:
     return values if len(values) >= size else np.concatenate([values, np.zeros(size - len(values))])
+
+
+class Bin(NamedTuple):
+    """The integrals over one time bin; the capacity is NaN where it is unlimited."""
+
+    busy_s: float
+    waiting_s: float
+    capacity_s: float
 
 
 class Occupancy:
@@ -113,6 +129,23 @@ class Occupancy:
             ends.clear()
         self._arrivals.add(np.array(self._asked), 1.0)
         self._asked.clear()
+
+    def bin(self, number: int, waiting_since: Sequence[float] = ()) -> Bin:
+        """Return one bin as it is known so far, for somebody who looks in after its end: nothing is added up for that.
+
+        `waiting_since` has the waits that began at those moments and have not been noted, since they have not ended.
+        What a table will say differs by nothing but rounding, since sums are taken in another order.
+        """
+        return Bin(
+            self._busy.integral_of(number, self._from, self._until),
+            self._waiting.integral_of(number, [*self._waits_from, *waiting_since], self._waits_until),
+            float("nan") if self._capacity is None else self._capacity.integral_of(number),
+        )
+
+    @property
+    def refused(self) -> int:
+        """Calls refused so far."""
+        return sum(self._refused.values())
 
     def table(self, until_s: float) -> dict[str, Array]:
         """Return one value per bin up to a moment; names and meanings as in the records of stations."""

@@ -42,6 +42,11 @@ class Pool:
         self._waiters: deque[tuple[Event, float]] = deque()
         self._wakes_at = inf
 
+    @property
+    def waiting_since(self) -> list[float]:
+        """When each of those who wait now asked."""
+        return [asked for _, asked in self._waiters]
+
     def acquire(self) -> bool | Event:
         """Take a permit: True at once, False if refused, or an event whose value says which, later."""
         now = self.clock.now

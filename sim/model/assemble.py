@@ -86,6 +86,8 @@ class World:
     recorder: Recorder
     stations: "Stations"
     names: dict[str, tuple[str, ...]]
+    incidents: Sequence[tuple[Incident, tuple[Window, ...]]]
+    pools: Sequence[Pool]
 
 
 class Stations:
@@ -133,6 +135,7 @@ class _Builder:
         self.incidents = _Incidents(scenario, streams)
         self.stations = Stations(scenario.run.bin)
         self.pools: dict[str, Pool] = {}
+        self.every_pool: list[Pool] = []
         self.unlimited: dict[str, Station] = {}
         self.troubles = {
             f"{kind}.{each.name}": self.incidents.troubles(f"{kind}.{each.name}")
@@ -177,6 +180,7 @@ class _Builder:
             occupancy=self.stations.of(name),
         )
         self.pools[name] = pool
+        self.every_pool.append(pool)
         return pool
 
     def ec(self, group: int, _ec: int) -> Callee:
@@ -215,12 +219,14 @@ class _Builder:
         }
 
 
-def assemble(scenario: Scenario, replication: int, record: Iterable[str]) -> tuple[World, Streams]:
-    """Build one replication of a scenario."""
+def assemble(
+    scenario: Scenario, replication: int, record: Iterable[str], recording: type[Recorder] = Recorder
+) -> tuple[World, Streams]:
+    """Build one replication of a scenario; `recording` is the kind of recorder that it is given."""
     streams = Streams(scenario.run.seed, replication)
     clock, settings, plan = Clock(), settings_of(scenario.protocol), Plan(scenario, streams)
     window = (scenario.run.warm_up, end_of_arrivals_s(scenario))
-    recorder = Recorder(window, len(scenario.psps), record)
+    recorder = recording(window, len(scenario.psps), record)
     builder = _Builder(scenario, streams, plan, clock)
     caller = Caller(clock, recorder)
     ecs = Ecs(caller, plan, settings, builder.ec)
@@ -231,4 +237,5 @@ def assemble(scenario: Scenario, replication: int, record: Iterable[str]) -> tup
     checkout.node, checkout.psps, psps.node = node, psps, node
     carts = Carts(clock, node, settings, recorder, scenario.checkout.redirect_wait)
     jobs = Jobs(clock, node, checkout, carts)
-    return World(clock, plan, checkout, carts, jobs, recorder, builder.stations, builder.names()), streams
+    built = builder.stations, builder.names(), builder.incidents.drawn, builder.every_pool
+    return World(clock, plan, checkout, carts, jobs, recorder, *built), streams

@@ -16,6 +16,8 @@ from sim.model.assemble import World, assemble
 from sim.model.cart import Cart
 from sim.model.citizen import journey
 from sim.model.invariants import BrokenInvariantError, records_hold
+from sim.model.recorder import Recorder
+from sim.model.snapshot import Counting, Live, Lookout
 from sim.protocol.messages import ProtocolError
 from sim.records import Records
 from sim.scenario.load import Loaded
@@ -32,27 +34,40 @@ class RunError(Exception):
 
 
 def replicate(
-    loaded: Loaded, replication: int, *, progress: Progress | None = None, record: Collection[str] = frozenset()
+    loaded: Loaded,
+    replication: int,
+    *,
+    progress: Progress | None = None,
+    live: Live | None = None,
+    record: Collection[str] = frozenset(),
 ) -> Records:
     """Run one replication and return its records.
 
-    `progress(now_s, payments)` is called after every sweep of the simulated Node. `record` names the tables wanted
-    on top of the usual ones: `calls`, `states`. Raises `RunError` when an invariant breaks.
+    `progress(now_s, payments)` is called after every sweep of the simulated Node, and so is `live`, with somebody who
+    takes a snapshot if asked; once more when all is over. `record` names the tables wanted on top of the usual ones:
+    `calls`, `states`. Raises `RunError` when an invariant breaks.
     """
     scenario = loaded.scenario
-    world, streams = assemble(scenario, replication, record)
+    world, streams = assemble(scenario, replication, record, Recorder if live is None else Counting)
+    lookout = Lookout(world, scenario, replication)
+
+    def swept() -> None:
+        if progress is not None:
+            progress(world.clock.now, world.recorder.finished)
+        if live is not None:
+            live(lookout)
+
     times = arrival_times(scenario, streams, loaded.trace_s)
     collecting = gc.isenabled()
     gc.disable()  # nothing that lives long refers to itself, and the collector would walk over all of it
     try:
         world.clock.begin(_arrive(world, times, scenario.run.warm_up, scenario.citizen.retry.max_tries))
-        world.jobs.start(
-            scenario.node.jobs.mod3CancelV2,
-            scenario.node.jobs.paSendRt,
-            lambda: progress(world.clock.now, world.recorder.finished) if progress else None,
-        )
+        world.jobs.start(scenario.node.jobs.mod3CancelV2, scenario.node.jobs.paSendRt, swept)
         world.clock.run()
         world.carts.finish_all()
+        lookout.ended = True
+        if live is not None:
+            live(lookout)
         stations = world.stations.table(world.names["station"], world.clock.now)
         records = world.recorder.records(replication, world.clock.now, world.names, stations, world.clock.events)
         records_hold(records.tables["payments"], world.checkout.settings.receipt_max_retries)
