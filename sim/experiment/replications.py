@@ -7,6 +7,7 @@ function of scenario, seed and number, so who computes it, when and in which ord
 import time
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from sim.analysis.packing import pack, unpack
 from sim.analysis.slo import Slo
@@ -14,17 +15,33 @@ from sim.analysis.tally import Quantile, Tally, tally
 from sim.experiment.executors import Crew, Known, Report
 from sim.experiment.manifest import fingerprint
 from sim.model.run import replicate
+from sim.model.snapshot import Lookout, Snapshot
 from sim.scenario import slos
 from sim.scenario.load import Loaded
 from sim.shelf import Shelf
 from sim.store import Draft
 
 REPORT_EVERY_S = 0.2
+LOOKING_SHARE = 0.02
+"""How much of its time a replication may spend on snapshots."""
+
+
+class Said(NamedTuple):
+    """What a replication under way says of itself: whose it is, how far it is, and how it looks if asked for that."""
+
+    key: Hashable
+    number: int
+    now_s: float
+    payments: int
+    snapshot: Snapshot | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A replication that somebody wants, under a key of theirs; with a draft, its records are written there."""
+    """A replication that somebody wants, under a key of theirs; with a draft, its records are written there.
+
+    A `live` one takes snapshots of itself on its way.
+    """
 
     key: Hashable
     loaded: Loaded
@@ -32,6 +49,7 @@ class Task:
     asked: tuple[Quantile, ...] = ()
     draft: Draft | None = None
     record: frozenset[str] = frozenset()
+    live: bool = False
 
 
 def names_of(loaded: Loaded) -> dict[str, tuple[str, ...]]:
@@ -110,14 +128,24 @@ class Laboratory:
 
 
 def _carried_out(task: Task, report: Report) -> tuple[Hashable, Tally]:
-    last = [0.0]
+    due_s = 0.0
 
     def progress(now_s: float, payments: int) -> None:
-        if time.perf_counter() - last[0] >= REPORT_EVERY_S:
-            last[0] = time.perf_counter()
-            report((task.key, task.number, now_s, payments))
+        nonlocal due_s
+        if time.perf_counter() >= due_s:
+            due_s = time.perf_counter() + REPORT_EVERY_S
+            report(Said(task.key, task.number, now_s, payments))
 
-    records = replicate(task.loaded, task.number, progress=progress, record=task.record)
+    def live(lookout: Lookout) -> None:
+        nonlocal due_s
+        if (began_s := time.perf_counter()) >= due_s or lookout.ended:
+            seen = lookout.snapshot()
+            ended_s = time.perf_counter()
+            due_s = ended_s + max(REPORT_EVERY_S, (ended_s - began_s) / LOOKING_SHARE)
+            report(Said(task.key, task.number, seen.now_s, seen.finished, seen))
+
+    heard_by = {"live": live} if task.live else {"progress": progress}
+    records = replicate(task.loaded, task.number, record=task.record, **heard_by)
     if task.draft is not None:
         task.draft.write(records)
     return task.key, tally(records, task.asked)

@@ -25,8 +25,9 @@ from sim.analysis.slo import Slo
 from sim.analysis.summary import Summary, summarise
 from sim.analysis.tally import Tally
 from sim.experiment import manifest
+from sim.model.snapshot import Snapshot
 from sim.experiment.executors import cores, crew, uninterrupted
-from sim.experiment.replications import Laboratory, Task, objectives, quantiles_of
+from sim.experiment.replications import Laboratory, Said, Task, objectives, quantiles_of
 from sim.model.run import end_of_arrivals_s
 from sim.records import ON_REQUEST
 from sim.scenario.load import Loaded
@@ -38,11 +39,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is: seconds simulated and payments begun, over all replications."""
+    """How far a run is: seconds simulated and payments begun, over all replications.
+
+    Of a live run, `snapshot` is how the replication looks that has just said something of itself.
+    """
 
     simulated_s: float
     total_s: float
     payments: int
+    snapshot: Snapshot | None = None
     replications: int
     of: int
 
@@ -116,10 +121,12 @@ class Run:
         verdicts = [
             (j.slo.text, *shown_estimate(j.estimate, METRICS[j.slo.metric].unit), j.verdict.value)
             for j in self.summary.slos
+    live: bool = False,
         ]
         shown = [
             f"<p><b>{escape(self.manifest['scenario']['name'])}</b>: {self._extent()}</p>",
             pd.DataFrame(verdicts, columns=[*columns, "verdict"]).to_html(index=False) if verdicts else "",
+    `watch` hears how far the run is, and if it is `live`, how it looks; neither changes what comes out.
             pd.DataFrame(headline, columns=columns).to_html(index=False),
         ]
         return "".join(shown)
@@ -150,7 +157,8 @@ def run(
     with _place(out) as (folder, kept):
         draft = begin(folder, loaded.scenario.name, manifest.fingerprint(loaded))
         try:
-            result = _into(draft, loaded, wanted, cores() if jobs is None else jobs, frozenset(record), watch, command)
+            processes = cores() if jobs is None else jobs
+            result = _into(draft, loaded, wanted, processes, frozenset(record), watch, live, command)
         finally:
             draft.abandon()
         if kept:
@@ -162,6 +170,7 @@ def run(
 def _place(out: str | Path | None) -> Iterator[tuple[Path, bool]]:
     """Give the folder for a run, and whether it is to live only as long as the result; it goes if there is none."""
     if out is not None:
+    live: bool,
         yield Path(out), False
         return
     folder = Path(mkdtemp(prefix="pagopa-sim-"))
@@ -172,6 +181,7 @@ def _place(out: str | Path | None) -> Iterator[tuple[Path, bool]]:
         raise
 
 
+    live = live and watch is not None
 def _into(
     draft: Draft,
     loaded: Loaded,
@@ -194,7 +204,7 @@ def _into(
             laboratory = Laboratory(workers, report=meter.heard)
             while (count := looks.next) > len(tallies):
                 meter.count = count
-                more = [Task("", loaded, n, quantiles, draft, record) for n in range(len(tallies), count)]
+                more = [Task("", loaded, n, quantiles, draft, record, live) for n in range(len(tallies), count)]
                 for _, each in laboratory.tallies(more):
                     tallies.append(each)
                     meter.finished(each)
@@ -274,18 +284,17 @@ class _Meter:
         self.at: dict[int, tuple[float, int]] = {}
         self.done = 0
 
-    def heard(self, said: tuple[str, int, float, int]) -> None:
-        _, replication, now_s, payments = said
-        if self.at.get(replication, (0.0, 0))[0] < self.each_s:
-            self.at[replication] = min(now_s, self.each_s * 0.999), payments
-        self._tell()
+    def heard(self, said: Said) -> None:
+        if self.at.get(said.number, (0.0, 0))[0] < self.each_s:
+            self.at[said.number] = min(said.now_s, self.each_s * 0.999), said.payments
+        self._tell(said.snapshot)
 
     def finished(self, each: Tally) -> None:
         self.at[each.replication] = self.each_s, each.activations
         self.done += 1
         self._tell()
 
-    def _tell(self) -> None:
+    def _tell(self, snapshot: Snapshot | None = None) -> None:
         if self.watch is not None:
             simulated, payments = (sum(column) for column in zip(*self.at.values(), strict=True))
-            self.watch(Progress(simulated, self.each_s * self.count, int(payments), self.done, self.count))
+            self.watch(Progress(simulated, self.each_s * self.count, int(payments), self.done, self.count, snapshot))
