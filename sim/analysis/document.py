@@ -16,6 +16,8 @@ DOCUMENT: Mapping[str, str] = {
     "slos[].limit": "its limit, in the unit of the metric",
     "slos[].verdict": "`pass`, `fail` or `undecided`",
     "slos[].ESTIMATE": "what was measured",
+    "slo_confidence": "confidence of the intervals of `slos`; higher than `confidence` where replications were "
+    "added until they were decided",
     "verdict": "of all objectives together: `fail` if one fails, otherwise `undecided` if one is, otherwise `pass`",
     "indicators[].indicator": "the metric behind an official indicator",
     "indicators[].title": "its official name",

@@ -38,6 +38,7 @@ def summary_of(document: Mapping[str, Any], slos: Sequence[Slo]) -> Summary:
             outcome_curve={psp: tuple(map(_number, shares)) for psp, shares in _curves(curve)},
             warnings=tuple(document["warnings"]),
             collapses=tuple(map(_collapse, document["collapses"])),
+            slo_confidence=_other(document.get("slo_confidence"), document["confidence"]),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a summary of this version ({type(error).__name__}: {error})") from error
@@ -57,6 +58,11 @@ def _estimate(values: Mapping[str, Any]) -> Estimate:
 
 def _number(value: float | None) -> float:
     return nan if value is None else float(value)
+
+
+def _other(confidence: float | None, usual: float) -> float | None:
+    """Return a confidence that is not the usual one."""
+    return None if confidence == usual else confidence
 
 
 def _moments(opened: Mapping[str, Any], count: int) -> Iterator[Estimate]:

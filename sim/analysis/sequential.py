@@ -112,7 +112,7 @@ class Rule:
         """Summarise a look: metrics at the confidence asked for, SLOs at that of this look."""
         verdict = self.verdict_confidence(len(tallies))
         judged = tuple(judge(slo, estimate_of(tallies, slo, verdict)) for slo in slos)
-        return replace(summarise(tallies, (), self.confidence), slos=judged)
+        return replace(summarise(tallies, (), self.confidence), slos=judged, slo_confidence=verdict)
 
     def decide(self, summary: Summary, before: Decision | None = None) -> Decision:
         """Say what to do after a look, given its summary (`summarise`) and the decision of the look before it."""

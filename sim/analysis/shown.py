@@ -20,6 +20,11 @@ def shown(value: float, unit: str) -> str:
     return f"{value:,.3g} {unit}".rstrip()
 
 
+def percent(confidence: float) -> str:
+    """Return a confidence, those near 1 with what tells them from it: 99.9% is not 100%."""
+    return f"{100 * confidence:.6g}%"
+
+
 def shown_estimate(estimate: Estimate, unit: str) -> tuple[str, str]:
     """Return mean and interval."""
     low, high = shown(estimate.low, unit), shown(estimate.high, unit)

@@ -29,7 +29,9 @@ class Summary:
     `stations[name]`, `calls[primitive]`, `refusals[primitive]` and `money[place]` have named estimates.
     `open_tokens` has an estimate for each moment of `open_tokens_at_s`. `outcome_curve` has the share of accepted
     tokens whose outcome came within each delay of `DELAY_GRID_S`, by PSP and, under "", for all. `collapses` are the
-    metrics in which replications fall in two groups, so that their means describe neither.
+    metrics in which replications fall in two groups, so that their means describe neither. `slo_confidence` is that of
+    the intervals by which SLOs are judged, where replications were added until they were decided; otherwise None, and
+    they have the confidence of all others.
     """
 
     confidence: float
@@ -47,6 +49,7 @@ class Summary:
     outcome_curve: Mapping[str, Sequence[float]]
     warnings: tuple[str, ...]
     collapses: tuple[Collapse, ...] = ()
+    slo_confidence: float | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -70,6 +73,7 @@ class Summary:
                 }
                 for j in self.slos
             ],
+            "slo_confidence": self.slo_confidence or self.confidence,
             "verdict": self.verdict.value,
             "indicators": [
                 {

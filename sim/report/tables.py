@@ -14,7 +14,7 @@ from sim.analysis.collapse import Collapse
 from sim.analysis.indicators import OFFICIAL, Indicator
 from sim.analysis.intervals import Estimate
 from sim.analysis.metrics import HEADLINE, METRICS
-from sim.analysis.shown import shown, shown_estimate
+from sim.analysis.shown import percent, shown, shown_estimate
 from sim.analysis.slo import Verdict
 from sim.analysis.summary import Summary
 
@@ -49,9 +49,9 @@ def conclusion(summary: Summary) -> Text:
 
 
 def _parts(summary: Summary) -> Iterator[RenderableType]:
-    interval = f"{summary.confidence:.0%} interval"
+    interval = f"{percent(summary.confidence)} interval"
     if summary.slos:
-        yield _verdicts(summary, interval)
+        yield _verdicts(summary)
     yield _headline(summary, interval)
     yield _expiries(summary, interval)
     yield _reversals(summary, interval)
@@ -81,7 +81,8 @@ def _sign(verdict: Verdict) -> Text:
     return Text(_SIGNS[verdict], style=_COLOURS[verdict])
 
 
-def _verdicts(summary: Summary, interval: str) -> Table:
+def _verdicts(summary: Summary) -> Table:
+    interval = f"{percent(summary.slo_confidence or summary.confidence)} interval"
     found = table("Service level objectives", "objective", "estimate", interval, "verdict")
     for each in summary.slos:
         unit = METRICS[each.slo.metric].unit

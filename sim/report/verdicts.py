@@ -3,7 +3,7 @@
 from xml.etree import ElementTree as ET
 
 from sim.analysis.metrics import METRICS
-from sim.analysis.shown import shown_estimate
+from sim.analysis.shown import percent, shown_estimate
 from sim.analysis.slo import Judged, Verdict
 from sim.analysis.summary import Summary
 
@@ -12,12 +12,12 @@ _LEVELS = {Verdict.PASS: "notice", Verdict.FAIL: "error", Verdict.UNDECIDED: "wa
 
 def github(summary: Summary, name: str) -> str:
     """Return a workflow command for each SLO: an error where it fails, a warning where it is undecided."""
-    return "\n".join(_annotation(each, name) for each in summary.slos)
+    return "\n".join(_annotation(each, name, summary.slo_confidence) for each in summary.slos)
 
 
-def _annotation(each: Judged, name: str) -> str:
+def _annotation(each: Judged, name: str, confidence: float | None) -> str:
     title = _escaped(f"{name}: {each.slo.text}", property_=True)
-    return f"::{_LEVELS[each.verdict]} title={title}::{_escaped(_said(each))}"
+    return f"::{_LEVELS[each.verdict]} title={title}::{_escaped(_said(each, confidence))}"
 
 
 def junit(summary: Summary, name: str) -> str:
@@ -32,18 +32,21 @@ def junit(summary: Summary, name: str) -> str:
     )
     for each in summary.slos:
         case = ET.SubElement(suite, "testcase", classname=_printable(name), name=_printable(each.slo.text))
+        said = _said(each, summary.slo_confidence)
         if each.verdict is not Verdict.PASS:
             tag = "failure" if each.verdict is Verdict.FAIL else "error"
-            ET.SubElement(case, tag, message=_said(each)).text = _said(each)
+            ET.SubElement(case, tag, message=said).text = said
         else:
-            ET.SubElement(case, "system-out").text = _said(each)
+            ET.SubElement(case, "system-out").text = said
     ET.indent(suite)
     return ET.tostring(suite, encoding="unicode", xml_declaration=False)
 
 
-def _said(each: Judged) -> str:
+def _said(each: Judged, confidence: float | None) -> str:
+    """Say a verdict with its interval, and how sure that is where it is not as sure as all others."""
     mean, interval = shown_estimate(each.estimate, METRICS[each.slo.metric].unit)
-    return f"{each.verdict.value}: {mean} ({interval}), {each.estimate.n} replications"
+    sure = "" if confidence is None else f" at {percent(confidence)}"
+    return f"{each.verdict.value}: {mean} ({interval}{sure}), {each.estimate.n} replications"
 
 
 def _escaped(text: str, *, property_: bool = False) -> str:

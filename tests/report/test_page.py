@@ -144,6 +144,15 @@ def test_why_no_more_replications_were_added_is_said(reported, reason, said):
     assert "wider than those of the figures" in first.text
 
 
+def test_objectives_of_an_auto_run_have_intervals_at_the_confidence_of_their_verdicts(reported):
+    """99.9% before the last look, at the head of the column; the figures keep their 95%."""
+    manifest = {**reported.manifest, "stopping": {"reason": "settled", "undecided": [], "imprecise": []}}
+    sure = replace(reported, manifest=manifest, summary=replace(reported.summary, slo_confidence=0.999))
+    found = tables(read_page(page(sure)))
+    assert found["Service level objectives"][0] == ["objective", "verdict", "estimate", "99.9% interval"]
+    assert found["Estimates from 2 replications"][0] == ["figure", "estimate", "95% interval"]
+
+
 def test_a_collapse_is_told_before_the_figures_that_it_makes_worthless(reported):
     """With its probability and what either world looks like."""
     found = Collapse("paid_share", Estimate(0.3, 0.1, 0.6, 10), (1, 4, 7), Estimate(0.9, 0.8, 0.95, 7),

@@ -14,7 +14,8 @@ SUMMARY = SimpleNamespace(
         Judged(Slo("tnspo >= 98%", *TNSPO), Estimate(0.99, 0.985, 0.995, 10), Verdict.PASS),
         Judged(Slo("user_wait < 3 s", *WAIT), Estimate(4.0, 3.5, 4.5, 10), Verdict.FAIL),
         Judged(Slo("tnspo{psp=a,b:c} >= 98%", *OF_ONE), Estimate(0.98, 0.97, 0.99, 10), Verdict.UNDECIDED),
-    )
+    ),
+    slo_confidence=None,
 )
 
 
@@ -37,3 +38,12 @@ def test_junit_has_a_case_for_each_objective():
     assert [case.get("name") for case in suite] == [each.slo.text for each in SUMMARY.slos]
     assert [case[0].tag for case in suite] == ["system-out", "failure", "error"]
     assert suite[1][0].get("message") == "fail: 4 s (3.5 s to 4.5 s), 10 replications"
+
+
+def test_verdicts_of_replications_that_were_added_say_how_sure_they_are():
+    """They are judged at another confidence than that of the figures: 99.9% before the last look."""
+    found = SimpleNamespace(slos=SUMMARY.slos[1:2], slo_confidence=0.999)
+    said = "fail: 4 s (3.5 s to 4.5 s at 99.9%), 10 replications"
+    assert github(found, "world") == f"::error title=world%3A user_wait < 3 s::{said.replace('%', '%25')}"
+    suite = ET.fromstring(junit(found, "world"))  # noqa: S314 - written above
+    assert (suite[0][0].get("message"), suite[0][0].text) == (said, said)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from sim.analysis.indicators import OFFICIAL
 from sim.analysis.intervals import Estimate
 from sim.analysis.metrics import HEADLINE, METRICS
-from sim.analysis.shown import shown
+from sim.analysis.shown import percent, shown
 from sim.analysis.slo import Slo
 from sim.analysis.summary import Summary
 from sim.records import ANSWERS
@@ -64,7 +64,8 @@ def _slos(summary: Summary, *, looks: bool) -> Table:
         )
         for each in summary.slos
     ]
-    said = "interval" if looks else _interval(summary)
+    sure = summary.slo_confidence
+    said = f"{percent(sure)} interval" if sure is not None else "interval" if looks else _interval(summary)
     note = "The intervals are wider than those of the figures, since the objectives were looked at more than once."
     head = ("objective", "verdict", "estimate", said)
     return table("Service level objectives", head, rows, texts=2, note=note if looks else "")
@@ -205,4 +206,4 @@ def _numbers(estimate: Estimate, metric: str) -> tuple[Cell, Cell]:
 
 
 def _interval(summary: Summary) -> str:
-    return f"{summary.confidence:.0%} interval"
+    return f"{percent(summary.confidence)} interval"

@@ -6,7 +6,7 @@ from typing import Any
 
 from sim.analysis.collapse import Collapse
 from sim.analysis.metrics import METRICS
-from sim.analysis.shown import shown
+from sim.analysis.shown import percent, shown
 from sim.analysis.slo import Verdict
 from sim.experiment.run import Run
 from sim.report.page import making, words
@@ -33,7 +33,7 @@ def content(run: Run) -> dict[str, Any]:
         "pictures": {name: draw(run) for name, draw in OF_RUN.items() if name != "convergence" or run.tallies},
         "readings": words.PICTURES,
         "glossary": words.GLOSSARY,
-        "confidence": f"{summary.confidence:.0%}",
+        "confidence": percent(summary.confidence),
         "origins": origins_of(manifest),
         **made(manifest),
         "again": making.again(manifest),

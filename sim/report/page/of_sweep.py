@@ -10,6 +10,7 @@ import pandas as pd
 
 from sim.analysis.intervals import Estimate
 from sim.analysis.metrics import METRICS
+from sim.analysis.shown import percent
 from sim.analysis.slo import Slo, Verdict
 from sim.experiment.sweep import Sweep
 from sim.report.page import making, words
@@ -43,7 +44,7 @@ def content(sweep: Sweep) -> dict[str, Any]:
         "objectives": _objectives(points, slos),
         "pictures": list(islice(_pictures(points, varied, manifest["design"], metrics, objectives), MOST_PICTURES)),
         "glossary": words.GLOSSARY,
-        "confidence": f"{scenario['run']['confidence']:.0%}",
+        "confidence": percent(scenario["run"]["confidence"]),
         "origins": origins_of(manifest),
         **made(manifest),
         "again": "\n".join([*making.checkout(manifest), making.typed(manifest)]),
