@@ -22,7 +22,7 @@ from sim.shelf import Shelf
 from sim.store import Draft
 
 REPORT_EVERY_S = 0.2
-LOOKING_SHARE = 0.02
+LOOKING_SHARE = 0.05
 """How much of its time a replication may spend on snapshots."""
 
 

@@ -25,10 +25,10 @@ from sim.analysis.slo import Slo
 from sim.analysis.summary import Summary, summarise
 from sim.analysis.tally import Tally
 from sim.experiment import manifest
-from sim.model.snapshot import Snapshot
 from sim.experiment.executors import cores, crew, uninterrupted
 from sim.experiment.replications import Laboratory, Said, Task, objectives, quantiles_of
 from sim.model.run import end_of_arrivals_s
+from sim.model.snapshot import Snapshot
 from sim.records import ON_REQUEST
 from sim.scenario.load import Loaded
 from sim.store import Draft, begin, read_table
@@ -47,9 +47,9 @@ class Progress:
     simulated_s: float
     total_s: float
     payments: int
-    snapshot: Snapshot | None = None
     replications: int
     of: int
+    snapshot: Snapshot | None = None
 
 
 Watch = Callable[[Progress], None]
@@ -121,12 +121,10 @@ class Run:
         verdicts = [
             (j.slo.text, *shown_estimate(j.estimate, METRICS[j.slo.metric].unit), j.verdict.value)
             for j in self.summary.slos
-    live: bool = False,
         ]
         shown = [
             f"<p><b>{escape(self.manifest['scenario']['name'])}</b>: {self._extent()}</p>",
             pd.DataFrame(verdicts, columns=[*columns, "verdict"]).to_html(index=False) if verdicts else "",
-    `watch` hears how far the run is, and if it is `live`, how it looks; neither changes what comes out.
             pd.DataFrame(headline, columns=columns).to_html(index=False),
         ]
         return "".join(shown)
@@ -140,10 +138,12 @@ def run(
     out: str | Path | None = None,
     record: Collection[str] = (),
     watch: Watch | None = None,
+    live: bool = False,
     command: Sequence[str] = (),
 ) -> Run:
     """Run a scenario; `jobs` None takes every core, `out` None keeps the records only as long as the result.
 
+    `watch` hears how far the run is, and if it is `live`, how it looks; neither changes what comes out.
     `replications` None takes the scenario's number; a rule adds replications until it says stop. A run that is
     interrupted returns with the replications that were finished, and says so (`Run.interrupted`). Raises
     `sim.model.run.RunError` on a broken invariant, `sim.store.StoreError` where results cannot be written, and
@@ -170,7 +170,6 @@ def run(
 def _place(out: str | Path | None) -> Iterator[tuple[Path, bool]]:
     """Give the folder for a run, and whether it is to live only as long as the result; it goes if there is none."""
     if out is not None:
-    live: bool,
         yield Path(out), False
         return
     folder = Path(mkdtemp(prefix="pagopa-sim-"))
@@ -181,7 +180,6 @@ def _place(out: str | Path | None) -> Iterator[tuple[Path, bool]]:
         raise
 
 
-    live = live and watch is not None
 def _into(
     draft: Draft,
     loaded: Loaded,
@@ -189,6 +187,7 @@ def _into(
     jobs: int,
     record: frozenset[str],
     watch: Watch | None,
+    live: bool,
     command: Sequence[str],
 ) -> Run:
     """Run the replications into a draft, and finish it with what there is when they end or are interrupted."""
@@ -199,6 +198,7 @@ def _into(
     looks = _Looks(wanted, asked, loaded.scenario.run.confidence)
     interrupted = False
     meter = _Meter(loaded, looks.next, watch)
+    live = live and watch is not None
     try:
         with crew(min(jobs, looks.at_most)) as workers:
             laboratory = Laboratory(workers, report=meter.heard)
