@@ -114,6 +114,9 @@ def run(
     explain: Annotated[
         bool, typer.Option("--explain", help="Say where the slowest payments spend their time; records calls.")
     ] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Show tokens, queues and incidents while it runs; plain lines if piped.")
+    ] = False,
     quiet: Quiet = False,
     output: Annotated[RunFormat, typer.Option("--format", help="How to print the results.")] = RunFormat.TABLE,
 ) -> None:
@@ -123,11 +126,14 @@ def run(
     """
     from sim.report.terminal import Voice
 
+    if live and quiet:
+        raise typer.BadParameter("asks for a view of the run, and --quiet for none; leave one out", param_hint="--live")
     wanted, count = _record(record) | ({"calls"} if explain else frozenset()), count_of(replications)
     with refusing():
         from sim.analysis.sequential import Rule
         from sim.experiment.manifest import argv
         from sim.experiment.run import run as run_scenario
+        from sim.report.live import watching_live
         from sim.report.progress import watching
         from sim.report.stories.slow import of_slowest, slowest
         from sim.report.tables import conclusion, of_summary
@@ -138,10 +144,11 @@ def run(
         loaded = load(file, [*(sets or []), *([] if seed is None else [f"run.seed={seed}"])])
         for finding in preflight(loaded):
             remark(f"pre-flight: {finding}")
-        with watching(Voice(stderr=True), quiet=quiet) as watch:
+        voice = Voice(stderr=True)
+        with watching_live(voice, loaded.scenario.name) if live else watching(voice, quiet=quiet) as watch:
             rule = Rule(_precision(precision), maximum, loaded.scenario.run.confidence) if count == AUTO else count
             done = run_scenario(
-                loaded, replications=rule, jobs=jobs, out=out, record=wanted, watch=watch, command=argv()
+                loaded, replications=rule, jobs=jobs, out=out, record=wanted, watch=watch, live=live, command=argv()
             )
         slow = slowest(done.folder) if explain else None
     if output is RunFormat.JSON:

@@ -66,7 +66,7 @@ def _of(far: SweepProgress) -> str:
     return f"{far.points}/{far.of} points{f' ({far.found} found finished)' if far.found else ''}, {done}"
 
 
-class _Pace:
+class Pace:
     """Speed and time left, in a run that is long enough from the first report on: starting up is not simulating."""
 
     def __init__(self) -> None:
@@ -90,14 +90,15 @@ class _Pace:
         return (
             f"{far.simulated_s / 3600:.2f} of {far.total_s / 3600:.2f} h simulated",
             f"{far.payments:,} payments, {(far.payments - from_payments) / spent_s:,.0f}/s",
-            f"{_minutes(spent_s / done_s * (far.total_s - far.simulated_s))} left" if done_s > 0 else "",
+            f"{minutes(spent_s / done_s * (far.total_s - far.simulated_s))} left" if done_s > 0 else "",
         )
 
 
-def _minutes(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+def minutes(seconds: float) -> str:
+    """Return a duration as minutes and seconds, with hours if there are any."""
+    whole, rest = divmod(round(seconds), 60)
+    hours, whole = divmod(whole, 60)
+    return f"{hours}:{whole:02d}:{rest:02d}" if hours else f"{whole}:{rest:02d}"
 
 
 @contextmanager
@@ -107,7 +108,7 @@ def _bar(console: Console) -> Iterator[Watch]:
         TextColumn("{task.fields[done]}/{task.fields[of]}  {task.fields[simulated]}  {task.fields[payments]}"),
         TextColumn("{task.fields[left]}"),
     )
-    pace = _Pace()
+    pace = Pace()
     with Progress(*columns, console=console, transient=True, expand=True) as bar:
         task = bar.add_task("", total=None, done="-", of="-", simulated="starting", payments="", left="")
 
@@ -128,7 +129,7 @@ def _bar(console: Console) -> Iterator[Watch]:
 
 
 def _lines(console: Console) -> Watch:
-    pace = _Pace()
+    pace = Pace()
     told_s = [time.perf_counter()]
 
     def watch(far: Far) -> None:
