@@ -22,13 +22,13 @@ from sim.records import EXPIRY_CAUSES
 from sim.report.progress import LINES_EVERY_S, Pace, minutes
 from sim.report.terminal import plain
 
-REFRESH_EVERY_S = 0.25
+REFRESH_EVERY_S = 0.5
 KEPT_EVERY_S, KEPT = 60.0, 40
 """Simulated time between the snapshots of which history is made, and how many of them are kept."""
 RATE_OVER_S = 300.0
 """Simulated time over which rates are taken."""
-WIDE = 110
-"""Columns from which on there is room for longer histories."""
+CELLS = ((110, 30), (72, 16), (0, 8))
+"""How many cells a history has in a terminal of so many columns or more."""
 SPARKS, PLAIN_SPARKS = "▁▂▃▄▅▆▇█", "_.:-=+*#"
 ABOVE = 15
 """Lines of the dashboard besides stations and incidents."""
@@ -179,8 +179,8 @@ class _View:
 
     def _tokens(self, ramp: str, width: int) -> RenderableType:
         now = self.history[-1]
-        cells = 30 if width >= WIDE else 16
-        span = minutes(now.now_s - self._shown(cells)[0].now_s)
+        cells = _cells(width)
+        span = minutes(now.now_s - list(self.history)[-cells - 1 :][0].now_s)
         table = Table.grid(expand=True, padding=(0, 2, 0, 0))
         table.add_column(no_wrap=True)
         table.add_column(no_wrap=True, justify="right", min_width=9)
@@ -205,15 +205,15 @@ class _View:
         back = sum(now.reversed.values())
         row("reversed", back, f"{_share(back, now.authorised)}  {_eur(now)}", lambda s: sum(s.reversed.values()))
         causes = (
-            f"expired by cause: {_causes(now.cancelled, EXPIRY_CAUSES)}",
-            f"reversed by cause: {_causes(now.reversed, now.reversed)}",
+            f"expired: {_causes(now.cancelled, EXPIRY_CAUSES)}",
+            f"reversed: {_causes(now.reversed, now.reversed)}",
         )
         return Group(table, *(_one_line(said, "dim") for said in causes))
 
     def _stations(self, ramp: str, width: int, rows: int) -> RenderableType:
         """Show the stations with the longest queues and the highest loads of late, in the order of the scenario."""
         now = self.history[-1]
-        cells = 30 if width >= WIDE else 16
+        cells = _cells(width)
         pressed = sorted(
             range(len(now.stations)),
             key=lambda at: max((s.stations[at].queue, _load(s.stations[at])) for s in self.history),
@@ -250,9 +250,6 @@ class _View:
 
     # --- history ------------------------------------------------------------------------------------------------
 
-    def _shown(self, cells: int) -> list[Snapshot]:
-        return list(self.history)[-cells:]
-
     def _rate(self, count: Callable[[Snapshot], int]) -> str:
         """Return how fast a count has grown of late."""
         now = self.history[-1]
@@ -274,6 +271,10 @@ class _View:
         if top <= 0:
             return (ramp[0] * len(values)).rjust(cells)
         return "".join(ramp[min(len(ramp) - 1, int(value / top * len(ramp)))] for value in values).rjust(cells)
+
+
+def _cells(width: int) -> int:
+    return next(cells for columns, cells in CELLS if width >= columns)
 
 
 def _phase(now: Snapshot) -> str:

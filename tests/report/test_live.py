@@ -5,6 +5,7 @@ import json
 import re
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
@@ -15,11 +16,13 @@ import sim.report.progress
 from sim.cli.main import main
 from sim.experiment.run import Progress
 from sim.experiment.run import run as run_scenario
+from sim.model.run import replicate
 from sim.model.snapshot import IncidentSeen, Snapshot, StationSeen
 from sim.report.live import watching_live
 from sim.report.terminal import Voice
 from sim.scenario.load import load
 
+ROOT = Path(__file__).parents[2]
 SMALL = """\
 name: small
 run: {warm_up: 0 s, window: 2 min, replications: 2, seed: 3}
@@ -170,8 +173,8 @@ def test_the_dashboard_has_the_figures_of_the_snapshot():
     assert found["refused by the PSP"] == ["3", "0.05%"]  # of 5500 authorised
     assert found["reversed"] == ["43", "0.78%"]
     assert any("12,545.00 EUR" in line for line in lines)
-    assert "expired by cause: abandoned 210, outcome_missing_unknown 42" in lines
-    assert "reversed by cause: token_expired 40, psp_refused 3" in lines
+    assert "expired: abandoned 210, outcome_missing_unknown 42" in lines
+    assert "reversed: token_expired 40, psp_refused 3" in lines
     stations = {line.split()[0]: line.split()[1:6] for line in lines if line}
     assert stations["psps.psp-a"] == ["2.0", "2", "100%", "12.3", "5"]
     assert stations["ecs.ec"] == ["3.0", "-", "-", "0.0", "1"]  # unlimited
@@ -261,17 +264,41 @@ def test_the_first_replication_under_way_is_watched_until_it_has_ended():
 
 
 def test_a_terminal_gets_a_screen_of_its_own_and_has_its_old_one_back(clock):
-    """The dashboard is on the alternate screen, drawn four times a second at most, and leaves nothing behind."""
+    """The dashboard is on the alternate screen, drawn twice a second at most, and leaves nothing behind."""
     console = terminal(80, 24)
     with watching_live(console, "small") as watch:
         for each in range(10):
-            clock.now_s += 0.1
+            clock.now_s += 0.2
             watch(far(replace(FIRST, now_s=1200.0 + each)))
     console.file.seek(0)
     written = console.file.read()
     assert written.startswith("\x1b[?1049h")
-    assert written.rstrip().endswith("\x1b[?1049l\x1b[?25h") or "\x1b[?1049l" in written[-40:]
-    assert written.count("replication 0") == 4  # at once, and after 0.3, 0.6 and 0.9 s
+    assert written.endswith(("\x1b[?1049l\x1b[?25h", "\x1b[?25h\x1b[?1049l"))  # and the cursor
+    assert written.count("replication 0") == 4  # at once, and after 0.6, 1.2 and 1.8 s
+
+
+class _EnoughError(Exception):
+    """The run has come to the moment of the picture."""
+
+
+def test_the_page_shows_what_is_seen_of_the_scenario_it_names():
+    """The picture and the line of the page, but for what depends on the machine: how fast, and how long yet."""
+    page = (ROOT / "docs" / "how-to" / "watch.md").read_text(encoding="utf-8")
+    picture, line = re.findall(r"^```text\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    view, console = sim.report.live._View("psp_outage"), terminal(80, 24)
+
+    def live(lookout):
+        view.hear(Progress(lookout.world.clock.now, 42000.0, 0, 0, 10, lookout.snapshot()))
+        if lookout.world.clock.now == 38 * 60:
+            raise _EnoughError
+
+    with pytest.raises(_EnoughError):
+        replicate(load(ROOT / "scenarios" / "psp_outage.yaml"), 0, live=live)
+    with console.capture() as captured:
+        console.print(view.dashboard(console))
+    drawn = [each.rstrip() for each in captured.get().splitlines()]
+    assert drawn[2:] == picture.splitlines()[2:]
+    assert view.line().split("; ")[1] == line.rstrip().split("; ")[1]
 
 
 # --- the command ----------------------------------------------------------------------------------------------------
