@@ -26,6 +26,7 @@ STATUSES = (NONE, *(s.value for s in PaymentStatus))
 EXPIRY_CAUSES = (
     "abandoned",
     "activation_failed",
+    "close_late",
     "close_not_delivered",
     "outcome_missing_accepted",
     "outcome_missing_unknown",

@@ -122,6 +122,8 @@ class Jobs:
                 cause = "abandoned"
             elif attempt.failed or isnan(attempt.activated_s):
                 cause = "activation_failed"
+            elif not attempt.close_sent_s <= self.clock.now:  # not sent yet, which may also be NaN
+                cause = "close_late"
             self.checkout.cancelled(attempt, cause)
         for closing in closed:
             accepted = closing.answer is Answer.OK

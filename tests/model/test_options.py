@@ -206,7 +206,7 @@ def test_a_close_after_the_sweep_is_refused_and_the_money_goes_back():
     """
     payment = only(run("protocol.token_validity=20 s", "citizen.think_time=90 s"), "payments")
     assert (payment.cancelled_s, payment.authorised_s, payment.reversal_requested_s) == near(120, 160.66, 160.78)
-    assert (payment.cancel_cause, payment.reversal_cause) == ("close_not_delivered", "close_rejected")
+    assert (payment.cancel_cause, payment.reversal_cause) == ("close_late", "close_rejected")
 
 
 def test_a_link_has_the_same_latency_each_way():

@@ -52,6 +52,7 @@ MADE = {"PAID", "NOTICE_GENERATED", "NOTICE_SENT", "NOTIFIED"}
 EXPIRY = {
     "abandoned",
     "activation_failed",
+    "close_late",
     "close_not_delivered",
     "outcome_missing_accepted",
     "outcome_missing_unknown",

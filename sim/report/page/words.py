@@ -8,6 +8,7 @@ from collections.abc import Mapping
 EXPIRY: Mapping[str, str] = {
     "abandoned": "the citizen left the page without cancelling",
     "activation_failed": "another notice of the cart could not be activated, and this token stayed open",
+    "close_late": "the citizen or the gateway took longer than the token lasts, and closePaymentV2 came too late",
     "close_not_delivered": "closePaymentV2 did not get through to the Node in time",
     "outcome_missing_accepted": "the PSP accepted the payment, and no outcome came",
     "outcome_missing_unknown": "the PSP gave no usable answer to the notification, and no outcome came",

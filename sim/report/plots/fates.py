@@ -32,6 +32,7 @@ FATES: Fills = {
     "paid": Fill("paid", PALE),
     "abandoned": Fill("expired: abandoned", SKY),
     "activation_failed": Fill("expired: sibling\nactivation failed", ORANGE, "////"),
+    "close_late": Fill("expired: closed\ntoo late", PURPLE, "....", "#FFFFFF"),
     "close_not_delivered": Fill("expired: close\nnot delivered", PURPLE, "xxxx"),
     "outcome_missing_accepted": Fill("expired: no outcome\nafter acceptance", VERMILLION, "\\\\\\\\", "#FFFFFF"),
     "outcome_missing_unknown": Fill("expired: no outcome after\na technical exception", BLUE, "----", "#FFFFFF"),

@@ -20,6 +20,7 @@ _ENDS = {"malformed": "an unusable answer", "unreachable": "no connection"}
 _OF_EXPIRY = {
     "abandoned": ("the citizen left without a word", ()),
     "activation_failed": ("another notice of the cart could not be activated", ("R2",)),
+    "close_late": ("citizen and gateway took longer than the token lasts", ("R15",)),
     "close_not_delivered": ("no close ever reached the Node", ("R4",)),
     "outcome_missing_accepted": ("the outcome that the PSP owed never came", ("R9",)),
     "outcome_missing_unknown": ("after a technical exception no outcome came", ("R7",)),
