@@ -134,6 +134,13 @@ def compare(
     Give files, or what `load` returns: `compare(load(f), load(f, ["psps.psp-a.workers=8"]))`.
     """
     worlds = [load(each) for each in scenarios]
-    named = {f"{number}: {each.scenario.name}": each for number, each in enumerate(worlds, 1)}
+    named = {f"{number}: {_called(each, worlds[0])}": each for number, each in enumerate(worlds, 1)}
     with shelf(Path(out)) as kept, crew(jobs) as workers:
         return compare_scenarios(named, Laboratory(workers, kept), replications=replications)
+
+
+def _called(world: Loaded, first: Loaded) -> str:
+    """Return the name of a scenario, and what was set in it that was not in the first one of the same name."""
+    name = world.scenario.name
+    own = [each for each in world.sets if each not in first.sets] if name == first.scenario.name else []
+    return ", ".join([name, *own])

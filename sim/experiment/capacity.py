@@ -29,6 +29,7 @@ from sim.experiment.search import (
 from sim.experiment.span import Span
 from sim.scenario import slos as slo_language
 from sim.scenario.load import Loaded, Position, Problem, ScenarioError, Source
+from sim.showing import in_notebook
 
 Watch = Callable[[str, float, int, Evidence], None]
 """Hears of every look: what is varied, the value, its replications, and what they say."""
@@ -36,7 +37,7 @@ GROWTH = "growth of arrivals"
 """What is varied for the margin."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Capacity:
     """The answer of a capacity search, and how far the load may grow at that answer.
 
@@ -50,6 +51,11 @@ class Capacity:
     slos: tuple[str, ...]
     found: Found
     margin: Found | None = None
+
+    _repr_html_ = in_notebook
+
+    def __repr__(self) -> str:
+        return f"<Capacity of {self.path}: {self.found.text(self.unit)}>"
 
     @property
     def verdict(self) -> Verdict:

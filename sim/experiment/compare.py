@@ -10,18 +10,24 @@ from sim.analysis.summary import Summary, summarise
 from sim.analysis.tally import Tally
 from sim.experiment.replications import Laboratory, Task, objectives, quantiles_of
 from sim.scenario.load import Loaded
+from sim.showing import in_notebook
 
 Watch = Callable[[int, int], None]
 """Hears how many replications are finished, of how many."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
     """The figures of several scenarios and the differences of each from the first."""
 
     summaries: Mapping[str, Summary]
     differences: tuple[Difference, ...]
     confidence: float
+
+    _repr_html_ = in_notebook
+
+    def __repr__(self) -> str:
+        return f"<Comparison of {', '.join(self.summaries)}>"
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""

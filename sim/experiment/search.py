@@ -25,6 +25,7 @@ from sim.analysis.slo import Judged, Verdict, overall
 from sim.experiment.span import Span
 from sim.scenario.load import Loaded
 from sim.scenario.tree import Problem, ScenarioError
+from sim.showing import in_notebook
 
 STEPS = 100
 """Between how many values a search over fractions chooses unless a tolerance is given."""
@@ -126,6 +127,8 @@ class Found:
     curve: tuple[Visit, ...]
     replications: int
     reason: str
+
+    _repr_html_ = in_notebook
 
     def text(self, name: str = "") -> str:
         """Return the answer in words, `47 workers, 46 to 48 at 95%`, or why there is none."""

@@ -10,11 +10,9 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sim.analysis.metrics import HEADLINE
 from sim.analysis.slo import Slo
 from sim.analysis.summary import Summary, summarise
 from sim.analysis.tally import Tally
@@ -25,6 +23,7 @@ from sim.experiment.replications import Laboratory, Task, objectives, quantiles_
 from sim.scenario.load import Loaded, Position, Problem, ScenarioError, Source
 from sim.scenario.preflight import Finding, preflight
 from sim.shelf import Shelf, shelf
+from sim.showing import in_notebook
 from sim.store import batched, begin_sweep, read_points
 
 if TYPE_CHECKING:
@@ -36,7 +35,6 @@ CHECKED = 500
 first replication: that is every value of a usual grid. The others are checked as their turn comes, and what is wrong
 with them is said when all that can be done is done."""
 MOST_PROBLEMS = 20
-MOST_SHOWN = 60
 _AT_ONCE = 200
 
 
@@ -67,15 +65,10 @@ class Sweep:
         """The table of points."""
         return read_points(self.folder)
 
+    _repr_html_ = in_notebook
+
     def __repr__(self) -> str:
         return f"<Sweep of {self.manifest['scenario']['name']}: {self.manifest['points']} points>"
-
-    def _repr_html_(self) -> str:
-        """Show what was varied, the verdict and the means of the headline figures, in Jupyter."""
-        columns = ["point", *self.manifest["varied"], "verdict", *(f"{name}_mean" for name in HEADLINE)]
-        shown = read_points(self.folder, columns, MOST_SHOWN).to_html(index=False, float_format="{:.4g}".format)
-        left_out = self.manifest["points"] - MOST_SHOWN
-        return f"<p>{escape(repr(self))}</p>{shown}" + (f"<p>and {left_out} more</p>" if left_out > 0 else "")
 
 
 Watch = Callable[[SweepProgress], None]

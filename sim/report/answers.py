@@ -29,26 +29,28 @@ def of_look(what: str, x: float, replications: int, found: Evidence) -> str:
 def of_capacity(answer: Capacity) -> RenderableType:
     """Return the answer, the margin, and the curve."""
     found = answer.found
-    parts: list[RenderableType] = [Text(f"{answer.path}: {_answer(answer)}", style="bold")]
+    parts: list[RenderableType] = [Text(f"{answer.path}: {answered(answer)}", style="bold")]
     spent = f"{found.replications} replications"
     if answer.margin is not None:
-        parts.append(Text(f"there, arrivals may grow by {_factor(answer.margin)}"))
+        parts.append(Text(f"there, arrivals may grow by {margin_said(answer.margin)}"))
         spent += f", and {answer.margin.replications} for the margin"
     why = "" if found.answer is None else f"; {found.reason}"
     parts += [Text(), _curve(answer), Text(f"\n{spent}{why}")]
     return Group(*parts)
 
 
-def _answer(answer: Capacity) -> str:
+def answered(answer: Capacity, more: str = "--max") -> str:
+    """Return the answer in words; `more` is where its reader asks for more replications."""
     found, unit = answer.found, answer.unit or answer.path.rpartition(".")[2]
     if found.outcome is Outcome.EVERYWHERE:
         return f"{found.answer:.6g} {unit}, an end of the range, and the answer may lie beyond it"
     if found.answer is not None and found.low is None and found.high is None:
-        return f"it may be {found.answer:.6g} {unit} or any other; allow more replications with --max"
+        return f"it may be {found.answer:.6g} {unit} or any other; allow more replications with {more}"
     return found.text(unit)
 
 
-def _factor(margin: Found) -> str:
+def margin_said(margin: Found) -> str:
+    """Return in words by how much arrivals may grow."""
     if margin.answer is None:
         return f"an unknown factor ({margin.reason})"
     if margin.outcome is Outcome.EVERYWHERE:

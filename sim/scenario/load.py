@@ -21,11 +21,12 @@ from sim.scenario.explain import explain
 from sim.scenario.extend import Family
 from sim.scenario.schema import Scenario
 from sim.scenario.tree import MAX_DEPTH, Position, Problem, ScenarioError, Tree
+from sim.showing import in_notebook
 
 __all__ = ["Loaded", "Position", "Problem", "Provenance", "ScenarioError", "dump", "from_dict", "load", "ranges"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Loaded:
     """A scenario ready to run, and where everything in it comes from.
 
@@ -39,6 +40,11 @@ class Loaded:
     provenance: tuple[Provenance, ...] = ()
     trace_s: npt.NDArray[Any] | None = None
     sets: tuple[str, ...] = ()
+
+    _repr_html_ = in_notebook
+
+    def __repr__(self) -> str:
+        return f"<Scenario {self.scenario.name}, from {self.file}>"
 
     def position(self, path: str) -> Position:
         """Return where a path, or the nearest section above it, was written."""
