@@ -13,6 +13,7 @@ from sim.analysis.indicators import Indicator
 from sim.analysis.intervals import Estimate
 from sim.analysis.slo import Judged, Slo, Verdict
 from sim.analysis.summary import Summary
+from sim.analysis.theory import Neighbour
 
 _PARTS = ("mean", "low", "high")
 
@@ -38,6 +39,7 @@ def summary_of(document: Mapping[str, Any], slos: Sequence[Slo]) -> Summary:
             outcome_curve={psp: tuple(map(_number, shares)) for psp, shares in _curves(curve)},
             warnings=tuple(document["warnings"]),
             collapses=tuple(map(_collapse, document["collapses"])),
+            neighbours={name: _neighbour(said) for name, said in document.get("neighbours", {}).items()},
             slo_confidence=_other(document.get("slo_confidence"), document["confidence"]),
         )
     except (KeyError, TypeError, AttributeError) as error:
@@ -58,6 +60,11 @@ def _estimate(values: Mapping[str, Any]) -> Estimate:
 
 def _number(value: float | None) -> float:
     return nan if value is None else float(value)
+
+
+def _neighbour(said: Mapping[str, Any]) -> Neighbour:
+    numbers = {key: _number(value) for key, value in said.items() if key not in ("model", "exact", "caveats")}
+    return Neighbour(model=said["model"], exact=said["exact"], caveats=tuple(said["caveats"]), **numbers)
 
 
 def _other(confidence: float | None, usual: float) -> float | None:

@@ -1,7 +1,7 @@
 """The summary: every figure of a run with its interval, from the tallies of its replications."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
@@ -15,6 +15,7 @@ from sim.analysis.intervals import Estimate
 from sim.analysis.metrics import METRICS, QUANTILES, Metric
 from sim.analysis.slo import Judged, Slo, Verdict, judge, overall
 from sim.analysis.tally import DELAY_GRID_S, Tally, group_names
+from sim.analysis.theory import Neighbour
 from sim.records import ANSWERS, LIMITS_MS
 
 Array = npt.NDArray[Any]
@@ -31,7 +32,7 @@ class Summary:
     tokens whose outcome came within each delay of `DELAY_GRID_S`, by PSP and, under "", for all. `collapses` are the
     metrics in which replications fall in two groups, so that their means describe neither. `slo_confidence` is that of
     the intervals by which SLOs are judged, where replications were added until they were decided; otherwise None, and
-    they have the confidence of all others.
+    they have the confidence of all others. `neighbours[station]` is what theory says of the stations that it knows.
     """
 
     confidence: float
@@ -50,6 +51,7 @@ class Summary:
     warnings: tuple[str, ...]
     collapses: tuple[Collapse, ...] = ()
     slo_confidence: float | None = None
+    neighbours: Mapping[str, Neighbour] = field(default_factory=dict)
 
     @property
     def verdict(self) -> Verdict:
@@ -87,6 +89,7 @@ class Summary:
                 for i in self.indicators
             ],
             "stations": _plain(self.stations),
+            "neighbours": {name: each.to_json() for name, each in self.neighbours.items()},
             "calls": _plain(self.calls),
             "refusals": _plain(self.refusals),
             "money": _plain(self.money),

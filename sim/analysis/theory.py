@@ -45,7 +45,8 @@ class Neighbour:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values; what is not finite becomes null."""
-        return {k: None if isinstance(v, float) and not isfinite(v) else v for k, v in asdict(self).items()}
+        numbers = {k: None if isinstance(v, float) and not isfinite(v) else v for k, v in asdict(self).items()}
+        return {**numbers, "caveats": list(self.caveats)}
 
 
 def neighbour(

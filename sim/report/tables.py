@@ -5,6 +5,7 @@ They are read on terminals of 80 columns and more, and in files when piped.
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
+from math import isnan
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -175,6 +176,11 @@ def _badness(indicator: Indicator) -> float:
 
 
 def _stations(summary: Summary) -> Table:
+    """Return the load of stations, and below each what theory says of its neighbour, if it has one.
+
+    Where workers are unlimited there is nothing to compare: nobody waits, in theory as in the model.
+    """
+    near = {name: each for name, each in summary.neighbours.items() if not isnan(each.utilisation)}
     found = table(
         "\nStations and pools",
         "",
@@ -194,4 +200,12 @@ def _stations(summary: Summary) -> Table:
             *(f"{numbers[column].mean:.3g}" for column in ("busy", "queue_mean", "queue_p95", "queue_max")),
             shown(numbers["refused_share"].mean, "share"),
         )
+        if (theory := near.get(name)) is not None:
+            load = shown(theory.utilisation, "share")
+            means, refused = (f"{theory.busy:.3g}", f"{theory.queue_mean:.3g}"), shown(theory.refused_share, "share")
+            model = f"  {theory.model}{'' if theory.exact else ', nearly'}"
+            found.add_row(model, "", load, *means, "", "", refused, style="dim")
+    if near:
+        found.caption_justify, found.caption_style = "left", "dim"
+        found.caption = "Below a station: its nearest queue with a closed form, at the measured rate."
     return found

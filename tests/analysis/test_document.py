@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from sim.analysis.indicators import OFFICIAL
 from sim.analysis.metrics import METRICS
 from sim.analysis.summary import summarise
 from sim.analysis.tally import tally
+from sim.analysis.theory import neighbour
 from sim.records import ANSWERS, FAULTS, LIMITS_MS, PLACES
 from sim.scenario.slos import parse
 
@@ -21,7 +23,8 @@ ESTIMATE = ("mean", "low", "high", "n")
 def document():
     slos = [parse(text, NAMES) for text in ("tnspo >= 98%", "p(95, user_wait{psp=psp-b}) < 3 s")]
     asked = [slo.quantile for slo in slos if slo.quantile]
-    return summarise([tally(records(r), asked) for r in range(3)], slos).to_json()
+    summary = summarise([tally(records(r), asked) for r in range(3)], slos)
+    return replace(summary, neighbours={"psps.psp-a": neighbour(0.5, 1.0, 1.0, 1)}).to_json()
 
 
 def paths(value, path=""):

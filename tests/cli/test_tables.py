@@ -1,6 +1,7 @@
 """The tables of a run: what is in them, and that they can be read at 80 columns and at 120."""
 
 from dataclasses import replace
+from itertools import pairwise
 from math import nan
 
 import pytest
@@ -9,6 +10,7 @@ from rich.text import Text
 from sim.analysis.indicators import OFFICIAL
 from sim.analysis.intervals import Estimate
 from sim.analysis.sequential import Rule
+from sim.analysis.theory import neighbour
 from sim.experiment.run import run
 from sim.report.tables import _indicators, conclusion, of_summary
 from sim.report.terminal import Voice, plain
@@ -171,3 +173,29 @@ def test_objectives_of_an_auto_run_say_the_confidence_of_their_verdicts(width):
     early = replace(found, slo_confidence=0.999)
     assert lines(of_summary(early), width)[1].split()[2] == "99.9%"
     assert found.to_json()["slo_confidence"] == pytest.approx(0.97)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_what_theory_says_stands_below_a_station_in_its_columns(summary, width):
+    """Two calls a second of 1 s each to four exponential workers: a = 2, half busy; C = 4/23, queue 4/23 = 0.174.
+
+    C = x / (1 + 2 + 2 + 4/3 + x) with x = (2^4 / 4!) / (1 - 1/2) = 4/3, and the queue is C a / (4 - a).
+    A formula that is an approximation is nearly what it says. Unlimited workers have nothing to compare, and no line.
+    """
+    theory = {
+        "psps.psp": neighbour(2.0, 1.0, 1.0, 4),
+        "psps.psp-of-the-north": neighbour(2.0, 1.0, 0.5, 4),
+        "ecs.ec": neighbour(2.0, 1.0, 1.0, None),
+    }
+    none, shown = replace(summary, neighbours={}), lines(of_summary(replace(summary, neighbours=theory)), width)
+    assert max(map(len, shown)) <= width
+    below = {line.split()[0]: after.split() for line, after in pairwise(shown) if after.startswith("  M/")}
+    assert below["psps.psp"] == ["M/M/c", "50.0%", "2", "0.174", "0.000%"]
+    assert below["psps.psp-of-the-north"] == ["M/G/c,", "nearly", "50.0%", "2", "0.13", "0.000%"]
+    assert below.keys() == {"psps.psp", "psps.psp-of-the-north"}
+    (row,) = [line for line in shown if line.startswith("psps.psp ")]
+    under = shown[shown.index(row) + 1]
+    head = next(line for line in shown if "utilisation" in line)
+    assert under.index("50.0%") + 5 == head.index("utilisation") + len("utilisation")
+    assert any("nearest queue with a closed form" in line for line in shown)
+    assert not any("closed form" in line or line.startswith("  M/") for line in lines(of_summary(none), width))

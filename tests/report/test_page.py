@@ -11,6 +11,7 @@ from report.pages import VALUES, read_page, run_by_hand, tables
 from report.pictures import NOTHING, twice
 from sim.analysis.collapse import Collapse
 from sim.analysis.intervals import Estimate
+from sim.analysis.theory import neighbour
 from sim.records import EXPIRY_CAUSES, PLACES, REVERSAL_CAUSES, TABLES, empty
 from sim.report.page import page, words
 from sim.report.page.cells import interval
@@ -151,6 +152,23 @@ def test_objectives_of_an_auto_run_have_intervals_at_the_confidence_of_their_ver
     found = tables(read_page(page(sure)))
     assert found["Service level objectives"][0] == ["objective", "verdict", "estimate", "99.9% interval"]
     assert found["Estimates from 2 replications"][0] == ["figure", "estimate", "95% interval"]
+
+
+def test_what_theory_says_of_a_station_is_in_small_print_beside_what_was_measured(reported):
+    """Gross et al., example 2.3, an M/M/3 with 6 patients an hour of 20 minutes: 2/3 busy, Lq = 8/9, Wq = 533 s.
+
+    A patient waits with a probability of 4/9. A station without a neighbour has no small print, and nor has a page
+    without any the note.
+    """
+    name = next(iter(reported.summary.stations))
+    near = replace(reported.summary, neighbours={name: neighbour(6 / 3600, 1200.0, 1.0, 3)})
+    with_theory, without = (
+        tables(read_page(page(replace(reported, summary=summary))))["Load of stations and pools"]
+        for summary in (near, reported.summary)
+    )
+    said = {1: "M/M/c, 44.4% of calls wait", 3: "66.7%", 4: "2", 5: "0.889", 8: "533 s", 9: "0.000%"}
+    assert with_theory[1] == [f"{cell} {said[n]}" if n in said else cell for n, cell in enumerate(without[1], 1)]
+    assert with_theory[2:] == without[2:]
 
 
 def test_a_collapse_is_told_before_the_figures_that_it_makes_worthless(reported):

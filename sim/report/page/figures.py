@@ -1,6 +1,6 @@
 """The figures of a run's page, as tables: verdicts, headline, causes, money, indicators, breakdowns, load."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from sim.analysis.indicators import OFFICIAL
 from sim.analysis.intervals import Estimate
@@ -8,12 +8,18 @@ from sim.analysis.metrics import HEADLINE, METRICS
 from sim.analysis.shown import percent, shown
 from sim.analysis.slo import Slo
 from sim.analysis.summary import Summary
+from sim.analysis.theory import Neighbour
 from sim.records import ANSWERS
 from sim.report.page import words
 from sim.report.page.cells import Cell, Table, apart, estimated, interval, mean, table
 
 _GROUPS = {"psp": "PSP", "ec_group": "EC group", "cart_size": "notices in the cart"}
 _BROKEN_DOWN = ("token_expiry_rate", "reversal_rate", "reversal_eur", "tnspo_strict", "user_wait", "paid_share")
+_LOADS = ("busy", "queue_mean", "queue_p95", "queue_max")
+_THEORY = (
+    "In small print: the nearest queue with a closed form, at the measured rate, where there is one; nearly, if its "
+    "formula is an approximation for these service times."
+)
 _ENDS = tuple(answer for answer in ANSWERS if answer != "none")
 
 
@@ -167,23 +173,36 @@ def _by(summary: Summary, dimension: str) -> Table:
 
 
 def _stations(summary: Summary) -> Table:
-    rows = [
-        (
-            Cell(name, code=True),
-            Cell(f"{found['calls_per_s'].mean:.3g}"),
-            mean(found["utilisation"], "share"),
-            *(Cell(f"{found[column].mean:.3g}") for column in ("busy", "queue_mean", "queue_p95", "queue_max")),
-            Cell("-" if found["wait_mean_s"].n == 0 else shown(found["wait_mean_s"].mean, "s")),
-            mean(found["refused_share"], "share"),
-        )
-        for name, found in summary.stations.items()
-    ]
+    """Return the load of stations; in small print, what theory says of the neighbour of those that have one."""
+    rows = [_station(name, found, summary.neighbours.get(name)) for name, found in summary.stations.items()]
     head = (
         "station or pool", "calls per\u00a0s", "utilisation", "workers busy", "queue: mean", "p95", "longest",
         "wait: mean", "refused",
     )  # fmt: skip
     note = "Means over the measured window. The stations of an EC group are added up; one without limit has a dash."
-    return table("Load of stations and pools", head, rows, note=note)
+    more = f" {_THEORY}" if summary.neighbours else ""
+    return table("Load of stations and pools", head, rows, note=note + more)
+
+
+def _station(name: str, found: Mapping[str, Estimate], theory: Neighbour | None) -> Sequence[Cell]:
+    small = dict.fromkeys(("model", "utilisation", "busy", "queue_mean", "wait_mean_s", "refused_share"), "")
+    if theory is not None:
+        waits = "" if not theory.wait_probability else f", {shown(theory.wait_probability, 'share')} of calls wait"
+        small = {
+            "model": f"{theory.model}{'' if theory.exact else ', nearly'}{waits}",
+            "busy": f"{theory.busy:.3g}",
+            "queue_mean": f"{theory.queue_mean:.3g}",
+            "wait_mean_s": shown(theory.wait_mean_s, "s"),
+            **{share: shown(getattr(theory, share), "share") for share in ("utilisation", "refused_share")},
+        }
+    return (
+        Cell(name, small["model"], code=True),
+        Cell(f"{found['calls_per_s'].mean:.3g}"),
+        Cell(shown(found["utilisation"].mean, "share"), small["utilisation"]),
+        *(Cell(f"{found[column].mean:.3g}", small.get(column, "")) for column in _LOADS),
+        Cell("-" if found["wait_mean_s"].n == 0 else shown(found["wait_mean_s"].mean, "s"), small["wait_mean_s"]),
+        Cell(shown(found["refused_share"].mean, "share"), small["refused_share"]),
+    )
 
 
 def _calls(summary: Summary) -> Table:
