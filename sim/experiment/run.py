@@ -12,15 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from html import escape
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
-from sim.analysis.metrics import HEADLINE, METRICS
 from sim.analysis.packing import pack
 from sim.analysis.sequential import Decision, Rule
-from sim.analysis.shown import shown_estimate
 from sim.analysis.slo import Slo
 from sim.analysis.summary import Summary, summarise
 from sim.analysis.tally import Tally
@@ -32,6 +29,7 @@ from sim.model.run import end_of_arrivals_s
 from sim.model.snapshot import Snapshot
 from sim.records import ON_REQUEST
 from sim.scenario.load import Loaded
+from sim.showing import in_notebook
 from sim.store import Draft, begin, read_table
 
 if TYPE_CHECKING:
@@ -106,29 +104,14 @@ class Run:
         """Return everything that the printed tables show, as plain values."""
         return {**self.summary.to_json(), "manifest": dict(self.manifest)}
 
+    _repr_html_ = in_notebook
+
     def __repr__(self) -> str:
         return f"<Run of {self.manifest['scenario']['name']}: {self._extent()}, {self.summary.verdict.value}>"
 
     def _extent(self) -> str:
         count = self.summary.replications
         return f"{count} replication{'s' if count > 1 else ''}{', interrupted' if self.interrupted else ''}"
-
-    def _repr_html_(self) -> str:
-        """Show the verdicts and the headline, in Jupyter."""
-        import pandas as pd
-
-        columns = ["", "estimate", f"{self.summary.confidence:.0%} interval"]
-        headline = [(METRICS[n].title, *shown_estimate(self.summary.metrics[n], METRICS[n].unit)) for n in HEADLINE]
-        verdicts = [
-            (j.slo.text, *shown_estimate(j.estimate, METRICS[j.slo.metric].unit), j.verdict.value)
-            for j in self.summary.slos
-        ]
-        shown = [
-            f"<p><b>{escape(self.manifest['scenario']['name'])}</b>: {self._extent()}</p>",
-            pd.DataFrame(verdicts, columns=[*columns, "verdict"]).to_html(index=False) if verdicts else "",
-            pd.DataFrame(headline, columns=columns).to_html(index=False),
-        ]
-        return "".join(shown)
 
 
 def run(
