@@ -55,7 +55,7 @@ class Snapshot:
 
     `finished` counts the activations of carts that are over. `closed_carts` have been closed and wait for the PSP's
     answer, its outcome, or their end. `cancelled`, `reversed` and `reversed_cents` are by cause; money counts when it
-    is back. Of an `ended` replication, everything that was on its way has arrived.
+    is back. Of an `ended` replication, everything that was on its way has arrived; what is open then stays so.
     """
 
     replication: int
@@ -88,6 +88,8 @@ class _Sums:
     issued: int = 0
     authorised: int = 0
     paid: int = 0
+    left: int = 0
+    """Closed carts that nothing will ever move: left to a manual check."""
     cancelled: Counter[str] = field(default_factory=Counter)
     reversed: Counter[str] = field(default_factory=Counter)
     reversed_cents: Counter[str] = field(default_factory=Counter)
@@ -108,7 +110,7 @@ class _Sums:
     def copy(self) -> "_Sums":
         """Return sums that go their own way."""
         parts = self.cancelled.copy(), self.reversed.copy(), self.reversed_cents.copy()
-        return _Sums(self.issued, self.authorised, self.paid, *parts)
+        return _Sums(self.issued, self.authorised, self.paid, self.left, *parts)
 
 
 class Counting(Recorder):
@@ -123,6 +125,8 @@ class Counting(Recorder):
         """Write the rows of a cart that is over, and add them up."""
         super().finish(cart)
         for attempt in cart.tries:
+            first = attempt.activations[0]
+            self.sums.left += attempt.closing is not None and isnan(first.paid_s) and isnan(first.cancelled_s)
             for each in attempt.activations:
                 self.sums.add(each, inf)
                 if not isnan(each.reversed_s):  # written down at once, often before its time
@@ -156,7 +160,7 @@ class Lookout:
         now_s = world.clock.now
         until_s = inf if self.ended else now_s
         sums = recorder.sums_at(until_s)
-        open_tokens, closed = self._add_under_way(sums, until_s)
+        closed_carts = self._add_under_way(sums, until_s) + sums.left
         return Snapshot(
             self.replication,
             now_s,
@@ -167,8 +171,8 @@ class Lookout:
             sums.issued,
             sums.authorised,
             sums.paid,
-            open_tokens,
-            closed,
+            sums.issued - sums.paid - sums.cancelled.total(),
+            closed_carts,
             dict(sums.cancelled),
             dict(sums.reversed),
             dict(sums.reversed_cents),
@@ -176,22 +180,20 @@ class Lookout:
             self._incidents(now_s),
         )
 
-    def _add_under_way(self, sums: _Sums, until_s: float) -> tuple[int, int]:
-        """Add the tokens of carts under way; return how many are open, and how many closed carts they belong to.
+    def _add_under_way(self, sums: _Sums, until_s: float) -> int:
+        """Add the tokens of carts under way; return to how many closed carts those belong that are open.
 
         The ledger may already hold what it is told ahead of time, so it is the moments that are compared.
         """
-        open_tokens, closed = 0, set[Closing]()
+        closed = set[Closing]()
         for payment in self.world.carts.node.ledger.payments.values():
             token: Any = payment.request.body
             sums.add(token, until_s)
             if token.reversed_s <= until_s:
                 sums.add_reversal(token.reversal_cause, token.draws.amount_cents)
-            if token.issued_s <= until_s and not (token.paid_s <= until_s or token.cancelled_s <= until_s):
-                open_tokens += 1
-                if payment.closing is not None:
-                    closed.add(payment.closing)
-        return open_tokens, len(closed)
+            if payment.closing is not None and not (token.paid_s <= until_s or token.cancelled_s <= until_s):
+                closed.add(payment.closing)
+        return len(closed)
 
     def _stations(self, now_s: float) -> list[StationSeen]:
         seen, waiting = [], defaultdict[str, list[float]](list)

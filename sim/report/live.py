@@ -38,7 +38,7 @@ ABOVE = 15
 def watching_live(console: Console, name: str) -> Iterator[Watch]:
     """Give something that shows how a run of a scenario looks, as long as the context lasts."""
     view = _View(name)
-    if not console.is_terminal or console.is_dumb_terminal:
+    if not console.is_terminal or console.is_dumb_terminal or not console.file.isatty():  # as under FORCE_COLOR
         yield _lines(console, view)
         return
     shown_s = 0.0

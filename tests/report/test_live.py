@@ -113,10 +113,19 @@ def piped(*reports, clock, every_s=1.0):
     return memory.getvalue().splitlines()
 
 
+class Tty(io.TextIOWrapper):
+    """A text file in memory that says that it is a terminal."""
+
+    def isatty(self):
+        """Say so."""
+        return True
+
+
 def terminal(width, height, encoding="utf-8"):
     """Return a terminal of a size that writes to memory."""
-    file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
-    return Console(file=file, force_terminal=True, width=width, height=height, color_system=None)
+    return Console(
+        file=Tty(io.BytesIO(), encoding=encoding), force_terminal=True, width=width, height=height, color_system=None
+    )
 
 
 def pictured(*snapshots, width=80, height=24, encoding="utf-8", name="small"):
@@ -160,6 +169,18 @@ def test_a_terminal_that_cannot_move_its_cursor_gets_lines(clock, monkeypatch):
     written = console.file.read()
     assert "\x1b" not in written
     assert written.count("\n") == 1
+
+
+def test_a_log_with_colours_gets_lines(clock, monkeypatch):
+    """As where FORCE_COLOR is set for logs: a file is no terminal, whatever rich is told."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    console = Voice()
+    console.file = memory = io.StringIO()
+    with watching_live(console, "small") as watch:
+        clock.now_s += 6
+        watch(far(FIRST))
+    assert console.is_terminal
+    assert memory.getvalue().startswith("0/10 replications")
 
 
 def test_the_dashboard_has_the_figures_of_the_snapshot():
