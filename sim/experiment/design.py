@@ -11,7 +11,7 @@ Samples: McKay, Beckman and Conover (1979), Technometrics 21 (Latin hypercube); 
 import csv
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
 from math import prod
@@ -66,16 +66,26 @@ class Rows(Protocol):
 
 @dataclass(frozen=True)
 class Design:
-    """The points of a sweep, by number; `varied` holds what is written of each path, for messages and manifests."""
+    """The points of a sweep, by number; `varied` holds what is written of each path, for messages and manifests.
+
+    `places` are where paths are written, and `lines`, of a list, where its points are in the file.
+    """
 
     kind: Kind
     varied: Mapping[str, str]
     rows: Rows
+    places: Mapping[str, Position]
+    lines: Sequence[int] = ()
 
     @property
     def paths(self) -> tuple[str, ...]:
         """The paths that are varied."""
         return tuple(self.varied)
+
+    def place(self, point: Point, path: str) -> Position:
+        """Return where it is written which value a path has at a point."""
+        found = self.places[path]
+        return replace(found, line=self.lines[point.number]) if self.lines else found
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -142,10 +152,11 @@ def build(
     if problems:
         raise ScenarioError(sorted(problems))
     varied = {each.path: each.written if isinstance(each.written, str) else ",".join(each.written) for each in entries}
+    places = {entry.path: entry.at for entry in entries}
     if kind is Kind.GRID:
-        return Design(kind, varied, _Grid(tuple(each for each in levels if each is not None)))
+        return Design(kind, varied, _Grid(tuple(each for each in levels if each is not None)), places)
     chosen = tuple(each for each in spans if each is not None)
-    return Design(kind, varied, _Sample(chosen, _cube(kind, len(chosen), points or 0, seed)))
+    return Design(kind, varied, _Sample(chosen, _cube(kind, len(chosen), points or 0, seed)), places)
 
 
 def read_list(file: str | Path) -> Design:
@@ -165,7 +176,8 @@ def read_list(file: str | Path) -> Design:
     problems = _problems_of_list(str(file), paths, rows)
     if problems:
         raise ScenarioError(sorted(problems))
-    return Design(Kind.LIST, dict.fromkeys(paths, Path(file).name), [row for _, row in rows])
+    lines, cells = zip(*rows, strict=True)
+    return Design(Kind.LIST, dict.fromkeys(paths, Path(file).name), cells, dict.fromkeys(paths, start), lines)
 
 
 # --- what is written ------------------------------------------------------------------------------------------------

@@ -17,10 +17,10 @@ from sim.analysis.slo import Slo
 from sim.analysis.summary import Summary, summarise
 from sim.analysis.tally import Tally
 from sim.experiment import manifest
-from sim.experiment.design import Design, Point, assignments
+from sim.experiment.design import SHOWN, Design, Point, assignments
 from sim.experiment.executors import crew
 from sim.experiment.replications import Laboratory, Task, objectives, quantiles_of
-from sim.scenario.load import Loaded, Position, Problem, ScenarioError, Source
+from sim.scenario.load import Loaded, Problem, ScenarioError, Source
 from sim.scenario.preflight import Finding, preflight
 from sim.shelf import Shelf, shelf
 from sim.showing import in_notebook
@@ -114,7 +114,7 @@ def _check_paths(design: Design) -> None:
     fix = "vary what is simulated; the number of replications of every point is an option"
     wrong = [path for path in design.paths if not manifest.matters(path)]
     if wrong:
-        raise ScenarioError([Problem(Position("sweep"), path, "changes nothing at a point", fix) for path in wrong])
+        raise ScenarioError([Problem(design.places[path], path, "changes nothing at a point", fix) for path in wrong])
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +152,15 @@ class _Plan:
         return hashlib.sha256(json.dumps([self.base, assignments(point)]).encode()).hexdigest()
 
     def load(self, point: Point) -> Loaded:
-        """Load a point; raises `ScenarioError`, in which positions say the point's number."""
+        """Load a point; raises `ScenarioError`, in which positions name the point."""
         try:
             return self.source.load([*self.sets, *assignments(point)])
         except ScenarioError as error:
-            raise ScenarioError([_at(point, problem) for problem in error.problems]) from None
+            raise ScenarioError([_at(self.design, point, problem) for problem in error.problems]) from None
+
+    def severe(self, point: Point, loaded: Loaded) -> list[Finding]:
+        """Return why a point cannot work as it is."""
+        return [_at(self.design, point, finding) for finding in preflight(loaded) if finding.severe]
 
     def check(self, kept: Shelf, flagged: Flagged | None) -> None:
         """See what is finished; load the first points that are not, and tell of those that cannot work.
@@ -168,7 +172,7 @@ class _Plan:
         for point in self._first(kept):
             self._checked.add(point.number)
             try:
-                severe.append(_severe(point, self.load(point)))
+                severe.append(self.severe(point, self.load(point)))
             except ScenarioError as error:
                 for found in error.problems:
                     problems.setdefault((found.path, found.problem, found.fix), found)
@@ -230,7 +234,7 @@ class _Plan:
                 except ScenarioError as error:
                     problems += error.problems[: MOST_PROBLEMS - len(problems)]
                     continue
-                if flagged and point.number not in self._checked and (severe := _severe(point, loaded)):
+                if flagged and point.number not in self._checked and (severe := self.severe(point, loaded)):
                     flagged(severe)
                 asked = objectives(loaded)
                 under_way[point.number] = _Open(point, asked, [])
@@ -277,14 +281,16 @@ class _Far:
             self._watch(self._now)
 
 
-def _at(point: Point, found: P) -> P:
-    """Say of something found at which point it was, instead of an option that nobody wrote."""
-    at = found.position
-    return replace(found, position=replace(at, file=f"point {point.number}: {at.file.removeprefix('--set ')}"))
-
-
-def _severe(point: Point, loaded: Loaded) -> list[Finding]:
-    return [_at(point, finding) for finding in preflight(loaded) if finding.severe]
+def _at(design: Design, point: Point, found: P) -> P:
+    """Say of something found at which point it is, and where its value is written: nobody wrote a `--set` for it."""
+    at, values = found.position, assignments(point)
+    said = at.file.removeprefix("--set ").removesuffix("...")
+    for path, assignment in zip(point.values, values, strict=True):
+        if said != at.file and assignment.startswith(said):
+            at = design.place(point, path)
+    name = ", ".join(values)
+    name = name if len(name) <= SHOWN else f"{name[: SHOWN - 3]}..."
+    return replace(found, position=replace(at, file=f"point {point.number} ({name}): {at.file}"))
 
 
 def row_of(summary: Summary) -> dict[str, Any]:

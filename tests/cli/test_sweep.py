@@ -143,9 +143,10 @@ def test_samples_show_values_without_useless_digits(sweep, design):
 
 
 REFUSED = {
-    "psps.psp-a.wrkers=1": "point 0: psps.psp-a.wrkers=1  psps.psp-a.wrkers  is not known here",
-    "psps.psp-a.workers=4,-2": "point 1: psps.psp-a.workers=-2  psps.psp-a.workers  is -2  write at least 0",
-    "run.replications=1,2": "sweep  run.replications  changes nothing at a point",
+    "psps.psp-a.wrkers=1": "point 0 (psps.psp-a.wrkers=1): --vary psps.psp-a.wrkers=1  psps.psp-a.wrkers  is not known",
+    "psps.psp-a.workers=4,-2": "point 1 (psps.psp-a.workers=-2): --vary psps.psp-a.workers=4,-2  psps.psp-a.workers  "
+    "is -2  write at least 0",
+    "run.replications=1,2": "--vary run.replications=1,2  run.replications  changes nothing at a point",
 }
 
 
@@ -197,7 +198,9 @@ def test_points_that_cannot_be_stable_are_said_first_and_not_without_end(sweep):
     sets = ("--set", "psps.psp-a.workers=1", "--set", "run.window=1 s")
     said = sweep("--vary", "arrivals.rate=1/s,11/s,12/s,13/s,14/s,15/s,16/s,17/s,18/s,19/s,20/s,21/s,22/s", *sets).err
     lines = said.splitlines()
-    assert [line.split(":")[1] for line in lines[:10]] == [f" point {number}" for number in range(1, 11)]
+    assert [re.match(r"pre-flight: point (\d+) \(arrivals.rate=(\d+)/s\): ", line).groups() for line in lines[:10]] == [
+        (str(number), str(number + 10)) for number in range(1, 11)
+    ]
     assert lines[10] == "pre-flight: and more points like these"
     assert lines[11] == "0/13 points, 0/26 replications"
 

@@ -5,6 +5,7 @@ None of these tests is statistical: every figure is compared with the same figur
 
 import csv
 import json
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -23,6 +24,7 @@ from sim.experiment import manifest
 from sim.experiment.design import read_vary
 from sim.experiment.run import run
 from sim.experiment.sweep import sweep
+from sim.experiment.sweepfile import read_sweep
 from sim.report import notebook
 from sim.scenario.load import ScenarioError, Source
 from sim.shelf import shelf
@@ -264,7 +266,8 @@ def test_a_path_that_is_not_there_is_said_once_before_anything_is_simulated(swep
     watched(at_most=0)
     said = problems(swept, "psps.psp-a.wrkers=1,2,3")
     (line,) = said
-    assert line.startswith("point 0: psps.psp-a.wrkers=1  psps.psp-a.wrkers  is not known here")
+    at = "point 0 (psps.psp-a.wrkers=1): --vary psps.psp-a.wrkers=1,2,3"
+    assert line.startswith(f"{at}  psps.psp-a.wrkers  is not known here")
     assert "workers" in line
     assert list((tmp_path / "results" / "tiny").iterdir()) == []
 
@@ -274,8 +277,8 @@ def test_a_bad_value_at_point_7_is_said_with_its_number_before_anything_is_simul
     watched(at_most=0)
     said = problems(swept, "psps.psp-a.workers=1,2,3,-4,0,-6", "arrivals.rate=1/s,2/s")
     assert [line.partition("  ")[0] for line in said] == [
-        "point 6: psps.psp-a.workers=-4",
-        "point 10: psps.psp-a.workers=-6",
+        f"point {number} (psps.psp-a.workers={workers}, arrivals.rate=1/s): --vary psps.psp-a.workers=1,2,3,-4,0,-6"
+        for number, workers in ((6, -4), (10, -6))
     ]
     assert "is -4  write at least 0" in said[0]
 
@@ -285,7 +288,7 @@ def test_every_value_of_a_grid_is_checked_first_however_large_it_is(swept, watch
     monkeypatch.setattr(module, "CHECKED", 40)
     watched(at_most=0)
     (said,) = problems(swept, "psps.psp-a.workers=1,2,3,4,5,6,7,8,9,-1", "psps.psp-b.workers=1..20")
-    assert said.startswith("point 180: psps.psp-a.workers=-1")
+    assert said.startswith("point 180 (psps.psp-a.workers=-1, psps.psp-b.workers=1): ")
 
 
 def test_what_is_wrong_with_a_point_that_comes_late_is_said_when_all_others_are_finished(swept, watched, monkeypatch):
@@ -293,7 +296,8 @@ def test_what_is_wrong_with_a_point_that_comes_late_is_said_when_all_others_are_
     monkeypatch.setattr(module, "CHECKED", 1)
     crew = watched()
     (said,) = problems(swept, "psps.psp-a.workers=1,-2,3,4,5,6")
-    assert said.startswith("point 1: psps.psp-a.workers=-2  psps.psp-a.workers  is -2")
+    assert said.startswith("point 1 (psps.psp-a.workers=-2): --vary ")
+    assert "  psps.psp-a.workers  is -2" in said
     assert {number for number, _ in crew.carried_out} == {0, 2, 3, 4, 5}
     watched(at_most=0)
     assert len(swept("psps.psp-a.workers=1,3,4,5,6").points) == 5
@@ -321,10 +325,53 @@ def test_points_that_cannot_be_stable_are_flagged_before_they_cost_anything(swep
         sets=["psps.psp-a.workers=1", "psps.psp-b.workers=9"],
         flagged=lambda findings: heard.append((len(crew.carried_out), str(findings[0]))),
     )
-    assert [text.partition(":")[0] for _, text in heard] == ["point 1", "point 2"]
+    assert [text.partition(":")[0] for _, text in heard] == [
+        "point 1 (arrivals.rate=8/s)",
+        "point 2 (arrivals.rate=9/s)",
+    ]
     assert heard[0][0] == 0
     assert heard[1][0] <= 4
     assert "psps.psp-a" in heard[0][1]
+
+
+def flagged(folder, text):
+    """Return where the fix of each point's first severe finding belongs, for a sweep file."""
+    file, heard = folder / "sweep.yaml", []
+    file.write_text(text)
+    asked = read_sweep(file)
+    sweep(asked.scenario, asked.design, replications=1, out=folder, flagged=lambda found: heard.append(found[0]))
+    return [str(each).replace(f"{folder}/", "").partition("  ")[0] for each in heard]
+
+
+def test_what_is_flagged_says_the_line_to_change(tmp_path):
+    """Half of 8 carts a second are 2.2 s of work a second: too much for one worker of psp-a, enough for four.
+
+    Where workers are varied, their line in the sweep file is named; where only the rate is, the workers' line in the
+    scenario; of a list, the line of the point.
+    """
+    tiny(tmp_path, TINY)
+    assert flagged(
+        tmp_path, "scenario: tiny.yaml\nvary:\n  arrivals.rate: [1/s, 8/s]\n  psps.psp-a.workers: [1, 4]\n"
+    ) == ["point 2 (arrivals.rate=8/s, psps.psp-a.workers=1): sweep.yaml:4:3"]
+    (tmp_path / "points.csv").write_text("psps.psp-a.workers,arrivals.rate\n4,1/s\n\n1,8/s\n")
+    assert flagged(tmp_path, "scenario: tiny.yaml\ndesign: list\nfile: points.csv\n") == [
+        "point 1 (psps.psp-a.workers=1, arrivals.rate=8/s): points.csv:4:1"
+    ]
+    one = TINY.replace("share: 50%, workers: 4", "share: 50%, workers: 1")
+    tiny(tmp_path, one)
+    column = one.splitlines()[7].index("workers: 1") + len("workers: ") + 1
+    assert flagged(tmp_path, "scenario: tiny.yaml\nvary:\n  arrivals.rate: [1/s, 8/s]\n") == [
+        f"point 1 (arrivals.rate=8/s): tiny.yaml:8:{column}"
+    ]
+
+
+def test_a_point_of_many_or_long_values_is_named_by_the_first_of_them(swept, watched):
+    """Sixty characters at most; and where its own value is written is found although that is cut as well."""
+    watched(at_most=0)
+    long = "a" * 70
+    (line,) = problems(swept, f"citizen.think_time={{empirical: {{file: {long}.csv}}}}", "psps.psp-a.workers=1,2")
+    name = re.match(r"point 0 \((.*)\): --vary citizen", line)[1]
+    assert (len(name), name[-3:]) == (60, "...")
 
 
 # --- size -----------------------------------------------------------------------------------------------------------
