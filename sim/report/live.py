@@ -165,6 +165,7 @@ class _View:
         table.add_column(ratio=1)
         table.add_column(no_wrap=True)
         done = f"{far.replications} of {far.of} done"
+        of_window = f" of {minutes(now.arrivals_end_s)}" if now.now_s <= now.arrivals_end_s else ""
         table.add_row(
             "all replications",
             ProgressBar(far.total_s, far.simulated_s),
@@ -173,7 +174,7 @@ class _View:
         table.add_row(
             f"replication {now.replication}",
             ProgressBar(now.arrivals_end_s, min(now.now_s, now.arrivals_end_s)),
-            f"{minutes(now.now_s)} of {minutes(now.arrivals_end_s)}, {_phase(now)}",
+            f"{minutes(now.now_s)}{of_window}, {_phase(now)}",
         )
         return table
 
@@ -211,14 +212,16 @@ class _View:
         return Group(table, *(_one_line(said, "dim") for said in causes))
 
     def _stations(self, ramp: str, width: int, rows: int) -> RenderableType:
-        """Show the stations with the longest queues and the highest loads of late, in the order of the scenario."""
+        """Show the stations with incidents, long queues and high loads of late, in the order of the scenario."""
         now = self.history[-1]
+        hit = {each.target for each in now.incidents if each.end_s > now.now_s}
         cells = _cells(width)
-        pressed = sorted(
-            range(len(now.stations)),
-            key=lambda at: max((s.stations[at].queue, _load(s.stations[at])) for s in self.history),
-            reverse=True,
-        )
+
+        def pressure(at: int) -> tuple[bool, float]:
+            seen = [each.stations[at] for each in self.history]
+            return now.stations[at].name in hit, max(max(each.queue, _load(each)) for each in seen)
+
+        pressed = sorted(range(len(now.stations)), key=pressure, reverse=True)
         chosen = sorted(pressed[: max(1, rows - 1)])
         table = Table.grid(expand=True, padding=(0, 2, 0, 0))
         table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)

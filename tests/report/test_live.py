@@ -243,19 +243,20 @@ def test_small_terminals_show_what_fits():
 
 
 def test_where_room_is_short_the_stations_under_pressure_are_shown():
-    """In a terminal of 24 lines six stations have room: the two with queues are among them, in their order."""
+    """In a terminal of 24 lines six have room: two with queues and one with an incident are among them, in order."""
     calm = [StationSeen(f"ecs.calm-{n}", 1.0, 10.0, 0.0, 0) for n in range(20)]
     stations = (
         *calm[:10],
         StationSeen("psps.busy", 1.0, 1.0, 3.0, 0),
         *calm[10:],
         StationSeen("psps.full", 2.0, 2.0, 9.0, 0),
+        StationSeen("psps.psp-a", 0.0, 16.0, 0.0, 0),
     )
     lines = pictured(replace(FIRST, stations=stations))
-    assert any(line.startswith("Stations  6 of 22") for line in lines)
+    assert any(line.startswith("Stations  6 of 23") for line in lines)
     shown = [line.split()[0] for line in lines if line.startswith(("ecs.", "psps."))]
     assert len(shown) == 6
-    assert [each for each in shown if each.startswith("psps.")] == ["psps.busy", "psps.full"]
+    assert [each for each in shown if each.startswith("psps.")] == ["psps.busy", "psps.full", "psps.psp-a"]
 
 
 def test_a_terminal_without_utf_8_gets_ascii():
