@@ -1,5 +1,6 @@
 """Sweeps on a Dask cluster: a scheduler and workers in processes of their own, on loopback, as on a real one."""
 
+import gc
 import json
 import os
 import socket
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -285,3 +287,20 @@ def test_without_dask_it_is_said_what_to_install(monkeypatch):
         crew(scheduler="x"),
     ):
         pass
+
+
+@needs_dask
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:PORT", "nonsense", "quic://127.0.0.1:8786", "tcp://"])
+def test_a_client_that_found_nobody_is_not_left_half_open(address, monkeypatch):
+    """Dask takes a lock while a client starts, and again when it lets one go: by chance, both would wait for ever."""
+    client = import_module("distributed").Client
+    monkeypatch.setattr(executors, "CONNECT_S", 0.2)
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        gc.disable()
+        try:
+            with pytest.raises(ClusterError), crew(scheduler=address.replace("PORT", str(nobody.getsockname()[1]))):
+                pass
+            assert not [each for each in gc.get_objects() if isinstance(each, client) and each.status != "closed"]
+        finally:
+            gc.enable()
