@@ -143,11 +143,16 @@ class Callee:
 
 
 class Caller:
-    """The Node's end of its calls."""
+    """The Node's end of its calls.
 
-    def __init__(self, clock: Clock, recorder: Recorder) -> None:
+    A Node that is down sends nothing and hears nothing: `up_from` gives the end of the outage that a moment lies in, or
+    the moment itself.
+    """
+
+    def __init__(self, clock: Clock, recorder: Recorder, up_from: Callable[[float], float]) -> None:
         self.clock = clock
         self.recorder = recorder
+        self.up_from = up_from
 
     def call(
         self,
@@ -164,6 +169,7 @@ class Caller:
 
         It leaves when it has its connection. None if the pool had no room for it, and when that was certain.
         """
+        leaves = self.up_from(leaves)
         pool, asked = callee.pool, leaves
         if pool is not None:
             if leaves > self.clock.now:
@@ -176,7 +182,7 @@ class Caller:
         gives_up = leaves + timeout_s
         arrived = leaves + drawn.out_s
         if arrived > gives_up:
-            served = Served(Answer.TIMEOUT, gives_up)
+            served = Served(Answer.TIMEOUT, self.up_from(gives_up))
             if arrived < inf:
                 steps = self._late(primitive, callee, drawn, (leaves, arrived, gives_up), address, late)
                 self.clock.begin(beside(cart, steps))
@@ -186,6 +192,8 @@ class Caller:
             if pool is not None or not callee.station.any_order:
                 yield arrived
             served = callee.serve(arrived, primitive, drawn, gives_up, address)
+            if (heard := self.up_from(served.at)) > served.at:
+                served = served._replace(at=heard)
             self.recorder.call(primitive, callee.code, address, leaves, arrived, served)
         if pool is not None:
             pool.release_at(served.at, asked, leaves)
@@ -203,6 +211,8 @@ class Caller:
         """Serve a call that arrives when its caller has given up: the callee does not know that."""
         leaves, arrived, gives_up = times
         yield arrived
-        served = callee.serve(arrived, primitive, drawn, gives_up, address)._replace(answer=Answer.TIMEOUT, at=gives_up)
+        served = callee.serve(arrived, primitive, drawn, gives_up, address)._replace(
+            answer=Answer.TIMEOUT, at=self.up_from(gives_up)
+        )
         self.recorder.call(primitive, callee.code, address, leaves, arrived, served)
         yield from late(served)

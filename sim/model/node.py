@@ -145,7 +145,7 @@ class Node:
         if recipients:
             closing = recipients[0].payment.closing
             assert closing is not None
-            self.peers.send_payment_result(closing, Outcome.OK, leaves)
+            self.peers.send_payment_result(closing, Outcome.OK, self.station.up_from(leaves))
         return Replied(None if killed else reply, start, leaves), recipients
 
     def send_receipts(self, recipients: Sequence[Recipient], leaves: float) -> Steps:

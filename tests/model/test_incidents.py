@@ -110,6 +110,26 @@ def test_a_psp_whose_outcome_meets_an_outage_of_the_node_is_answered_after_it():
     assert (payment.outcome_s, payment.paid_s) == near(112.53, 114)
 
 
+def test_a_node_that_is_down_hears_no_answer_before_its_end():
+    """Down from 111 to 112.2: accepted by the PSP at 111.43, known at 112.2, while the outcome is still on its way."""
+    payment = notified(incident("node", "outage", 111, 1.2))
+    assert (payment.answered_s, payment.notify_answer, payment.paid_s) == (near(112.2), "ok", near(112.53))
+
+
+def test_a_node_that_is_down_sends_nothing_before_its_end():
+    """Killed at 112.6 and up at 115: the outcome had paid at 112.53; receipt and result leave at 115, the reply never.
+
+    The receipt is at the EC at 115.02 and done at 115.72. The PSP, which heard nothing, sends its outcome again.
+    """
+    down = incident("node", "outage", 112.6, 2.4, in_service="kill")
+    records = run(incidents=[down])
+    payment = only(records, "payments")
+    assert (payment.paid_s, payment.receipt_s) == near(112.53, 115.72)
+    first, *again = rows(records, "calls", primitive="sendPaymentOutcomeV2")
+    assert (first.answer, len(again)) == ("timeout", 1)
+    assert only(records, "calls", primitive="sendPaymentResult-v2").sent_s == pytest.approx(115, abs=1e-6)
+
+
 def test_a_node_that_is_down_cancels_nothing():
     """Down from 112 to 700: the outcome is there at 112.53 and waits; the token's 10 min are over at 650.65.
 
