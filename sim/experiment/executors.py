@@ -182,13 +182,13 @@ def _cluster(scheduler: str) -> Iterator[Workers]:
 
     try:
         from distributed import Client
-        from distributed.comm import get_address_host_port
+        from distributed.comm.addressing import get_address_host_port
         from distributed.scheduler import KilledWorker
     except ImportError:
         raise ClusterError("Dask is not installed; pip install 'pagopa-sim[dask]'") from None
     with _unheard("distributed.client"):
         try:
-            get_address_host_port(scheduler)  # type: ignore[no-untyped-call] # a bad one leaves a client half open
+            get_address_host_port(scheduler)  # a bad one would leave a client half open, which may hang the next
             client: Any = Client(scheduler, timeout=CONNECT_S, set_as_default=False)  # type: ignore[no-untyped-call]
         except (OSError, ValueError) as error:
             said = f"no Dask scheduler answers at {scheduler} ({error})"
