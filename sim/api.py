@@ -81,18 +81,22 @@ def sweep(
     design: Literal["grid", "lhs", "sobol"] = "grid",
     points: int | None = None,
     sets: Sequence[str] = (),
-    replications: int | None = None,
+    replications: int | Literal["auto"] | None = None,
+    precision: float = 0.05,
+    maximum: int = 200,
     jobs: int | None = 1,
     out: str | Path = "results",
 ) -> Sweep:
     """Run a scenario at every point of a design and return the table of points.
 
     `vary` says which values a path takes: `"4,8,16"`, `"1..5"`, `"log:1 s..9 s:7"`, or a list; with `lhs` and `sobol` a
-    range, and `points` says how many. What is finished is kept in `out` and not computed again.
+    range, and `points` says how many. `replications` may be `"auto"`, as many as each point takes (see `run`). What is
+    finished is kept in `out` and not computed again.
     """
     options = [f"{path}={values if isinstance(values, str) else ','.join(values)}" for path, values in vary.items()]
     chosen = read_vary(options, Kind(design), points)
-    return run_sweep(scenario, chosen, sets=sets, replications=replications, jobs=jobs, out=out)
+    count = Rule(precision, maximum) if replications == "auto" else replications
+    return run_sweep(scenario, chosen, sets=sets, replications=count, jobs=jobs, out=out)
 
 
 def capacity(

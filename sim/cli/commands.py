@@ -146,7 +146,7 @@ def run(
             remark(f"pre-flight: {finding}")
         voice = Voice(stderr=True)
         with watching_live(voice, loaded.scenario.name) if live else watching(voice, quiet=quiet) as watch:
-            rule = Rule(_precision(precision), maximum, loaded.scenario.run.confidence) if count == AUTO else count
+            rule = Rule(precision_of(precision), maximum, loaded.scenario.run.confidence) if count == AUTO else count
             done = run_scenario(
                 loaded, replications=rule, jobs=jobs, out=out, record=wanted, watch=watch, live=live, command=argv()
             )
@@ -191,7 +191,7 @@ def count_of(text: str | None) -> int | Literal["auto"] | None:
     return int(text)
 
 
-def _precision(text: str) -> float:
+def precision_of(text: str) -> float:
     """Read a relative precision."""
     from sim.scenario.units import share
 

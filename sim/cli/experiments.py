@@ -18,12 +18,15 @@ from sim.cli.commands import (
     File,
     Format,
     Jobs,
+    Maximum,
     Out,
+    Precision,
     Quiet,
     Sets,
     app,
     as_json,
     count_of,
+    precision_of,
     printed,
     refusing,
     remark,
@@ -47,7 +50,10 @@ Where = Annotated[
 Scheduler = Annotated[
     str | None, typer.Option(metavar="ADDRESS", help="Scheduler of a Dask cluster, e.g. tcp://10.0.0.1:8786.")
 ]
-Count = Annotated[str | None, typer.Option("--replications", metavar="N", help="Replications of every point.")]
+Count = Annotated[
+    str | None,
+    typer.Option("--replications", metavar="N|auto", help="Replications of every point; auto: as many as each takes."),
+]
 
 
 @contextmanager
@@ -85,6 +91,8 @@ def sweep(
     points: Annotated[int | None, typer.Option(help="With lhs and sobol: how many points.", min=1)] = None,
     design_seed: Annotated[int | None, typer.Option(help="With lhs and sobol: seed of the points.", min=0)] = None,
     replications: Count = None,
+    precision: Precision = "5%",
+    maximum: Maximum = 200,
     sets: Sets = None,
     jobs: Jobs = None,
     executor: Where = None,
@@ -98,6 +106,7 @@ def sweep(
 
     address = _cluster(executor, scheduler, jobs)
     with _experimenting():
+        from sim.analysis.sequential import Rule
         from sim.experiment.manifest import argv
         from sim.experiment.sweep import sweep as run_sweep
         from sim.report.points import flagging
@@ -105,14 +114,12 @@ def sweep(
 
         scenario, chosen, said = _asked(file, vary, design, points, design_seed)
         count = said if replications is None else count_of(replications)
-        if count == AUTO:
-            raise typer.BadParameter("a sweep needs a number, the same for every point", param_hint="--replications")
         with watching_points(Voice(stderr=True), quiet=quiet) as watch:
             done = run_sweep(
                 scenario,
                 chosen,
                 sets=sets or [],
-                replications=count,
+                replications=Rule(precision_of(precision), maximum) if count == AUTO else count,
                 jobs=jobs,
                 scheduler=address,
                 out=out,
@@ -158,7 +165,8 @@ def _show(done: "Sweep", output: Format) -> None:
     else:
         varied, slos = list(about["varied"]), about["slos"]
         first = read_points(done.folder, columns(varied, slos), MOST)
-        printed(Points(first, varied, slos, about["points"]), f"\nresults: {done.folder}")
+        counted = about["replications"] == AUTO
+        printed(Points(first, varied, slos, about["points"], counted), f"\nresults: {done.folder}")
 
 
 @app.command()

@@ -1,24 +1,27 @@
 """A sweep: one scenario at many points, each with the same random numbers, in a table with a row per point.
 
 A point that is finished is on the shelf under a hash of the scenario, its assignments, the program and the number of
-replications, and so are the replications of points that are not. So a sweep that was interrupted in any way goes on
-where it was when it is started again, and a sweep that was made before is read, not made. Nothing is kept in memory of
-a point that is finished.
+replications or the rule that adds them, and so are the replications of points that are not. So a sweep that was
+interrupted in any way goes on where it was when it is started again, and a sweep that was made before is read, not
+made. Nothing is kept in memory of a point that is finished.
 """
 
 import hashlib
 import json
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from sim.analysis.sequential import Rule
 from sim.analysis.slo import Slo
-from sim.analysis.summary import Summary, summarise
+from sim.analysis.summary import Summary
 from sim.analysis.tally import Tally
 from sim.experiment import manifest
 from sim.experiment.design import SHOWN, Design, Point, assignments
 from sim.experiment.executors import crew
+from sim.experiment.looks import Looks
 from sim.experiment.replications import Laboratory, Task, objectives, quantiles_of
 from sim.scenario.load import Loaded, Problem, ScenarioError, Source
 from sim.scenario.preflight import Finding, preflight
@@ -40,7 +43,10 @@ _AT_ONCE = 200
 
 @dataclass(frozen=True, slots=True)
 class SweepProgress:
-    """How far a sweep is: points and replications that are finished, and how many of these were found finished."""
+    """How far a sweep is: points and replications that are finished, and how many of the points were found finished.
+
+    Where a rule adds replications, `replications_of` are those that are known to be wanted so far.
+    """
 
     points: int
     of: int
@@ -81,7 +87,7 @@ def sweep(
     design: Design,
     *,
     sets: Sequence[str] = (),
-    replications: int | None = None,
+    replications: int | Rule | None = None,
     jobs: int | None = 1,
     scheduler: str | None = None,
     out: str | Path = "results",
@@ -90,6 +96,9 @@ def sweep(
     command: Sequence[str] = (),
 ) -> Sweep:
     """Run every point of a design, or take what is finished of it from the shelf in `out`.
+
+    `replications` None takes the scenario's number; a rule, at the scenario's confidence, adds replications to each
+    point until it says stop there.
 
     Raises `ScenarioError` for points that cannot be loaded, before anything is simulated, `StoreError`, `WorkerError`,
     `RunError`, and `KeyboardInterrupt`; what is finished by then is on the shelf.
@@ -105,7 +114,7 @@ def sweep(
             plan.check(kept, flagged)
             with crew(jobs, scheduler) as workers:
                 plan.carry_out(Laboratory(workers, kept), kept, watch, flagged)
-            draft.finish(plan.rows(kept), _manifest(base, design, plan.count, command))
+            draft.finish(plan.rows(kept), _manifest(base, design, plan.wanted, command))
     return Sweep(draft.place, draft.manifest())
 
 
@@ -122,23 +131,45 @@ class _Open:
     """A point whose replications are coming in."""
 
     point: Point
-    asked: tuple[Slo, ...]
+    loaded: Loaded
+    looks: Looks
     tallies: list[Tally]
+
+    def tasks(self) -> Iterator[Task]:
+        """Yield the replications that are wanted beyond those that are there."""
+        quantiles = quantiles_of(self.looks.asked)
+        for number in range(len(self.tallies), self.looks.next):
+            yield Task(self.point.number, self.loaded, number, quantiles)
+
+    def heard(self, tally: Tally) -> list[Task]:
+        """Take a replication; return those that are wanted next, once all that were wanted so far are there."""
+        self.tallies.append(tally)
+        if len(self.tallies) < self.looks.next:
+            return []
+        self.looks.look(self.tallies)
+        return list(self.tasks())
+
+    @property
+    def finished(self) -> bool:
+        """Whether no more replications are wanted."""
+        return len(self.tallies) >= self.looks.next
 
 
 class _Plan:
     """What is to be done for a sweep. Points are made when they are needed, and only those under way are kept."""
 
     def __init__(
-        self, source: Source, base: Loaded, sets: tuple[str, ...], design: Design, replications: int | None
+        self, source: Source, base: Loaded, sets: tuple[str, ...], design: Design, replications: int | Rule | None
     ) -> None:
         run = base.scenario.run
         self.source = source
         self.sets = sets
         self.design = design
-        self.count = run.replications if replications is None else replications
         self.confidence = run.confidence
-        of_base = [manifest.fingerprint(base), base.scenario.slos, self.confidence, self.count]
+        self.wanted = run.replications if replications is None else replications
+        if isinstance(self.wanted, Rule):
+            self.wanted = replace(self.wanted, confidence=self.confidence)
+        of_base = [manifest.fingerprint(base), base.scenario.slos, self.confidence, _plain(self.wanted)]
         self.base = hashlib.sha256(json.dumps(of_base).encode()).hexdigest()
         whole = hashlib.sha256(self.base.encode())
         for point in design:
@@ -198,18 +229,23 @@ class _Plan:
 
     def carry_out(self, laboratory: Laboratory, kept: Shelf, watch: Watch | None, flagged: Flagged | None) -> None:
         """Finish every point that is not; raises `ScenarioError` at the end for those that cannot be loaded."""
-        far = _Far(len(self.design), self.count, self._found, watch)
+        first = Looks(self.wanted, (), self.confidence).next
+        far = _Far(len(self.design), first, self._found, watch)
         under_way: dict[int, _Open] = {}
         problems: list[Problem] = []
-        for key, tally in laboratory.tallies(self._tasks(kept, under_way, far, flagged, problems)):
-            number = int(str(key))
-            at = under_way[number]
-            at.tallies.append(tally)
-            if done := len(at.tallies) == self.count:
-                row = row_of(summarise(at.tallies, at.asked, self.confidence))
-                kept.put_point(self.key(at.point), row)
-                del under_way[number]
-            far.replication(ends_point=done)
+        more: deque[Task] = deque()
+        begun = self._tasks(kept, under_way, far, flagged, problems)
+        while True:
+            for key, tally in laboratory.tallies(_in_turn(more, begun)):
+                at = under_way[int(str(key))]
+                further = at.heard(tally)
+                more += further
+                if at.finished:
+                    kept.put_point(self.key(at.point), row_of(at.looks.summarise(at.tallies)))
+                    del under_way[at.point.number]
+                far.replication(ends_point=at.finished, more=len(further))
+            if not more:
+                break
         if problems:
             raise ScenarioError(problems)
 
@@ -236,10 +272,9 @@ class _Plan:
                     continue
                 if flagged and point.number not in self._checked and (severe := self.severe(point, loaded)):
                     flagged(severe)
-                asked = objectives(loaded)
-                under_way[point.number] = _Open(point, asked, [])
-                quantiles = quantiles_of(asked)
-                yield from (Task(point.number, loaded, n, quantiles) for n in range(self.count))
+                looks = Looks(self.wanted, objectives(loaded), self.confidence)
+                under_way[point.number] = at = _Open(point, loaded, looks, [])
+                yield from at.tasks()
 
     def _blocks(self) -> Iterator[list[Point]]:
         return batched(self.design, _AT_ONCE)
@@ -268,17 +303,28 @@ class _Far:
         if more := finished - self._found[block]:
             self._tell(more, more * self._count, more)
 
-    def replication(self, *, ends_point: bool) -> None:
-        """Count a replication."""
-        self._tell(int(ends_point), 1, 0)
+    def replication(self, *, ends_point: bool, more: int) -> None:
+        """Count a replication, and those that are wanted after a look at it and the others of its point."""
+        self._tell(int(ends_point), 1, 0, more)
 
-    def _tell(self, points: int, replications: int, found: int) -> None:
+    def _tell(self, points: int, replications: int, found: int, more: int = 0) -> None:
         now = self._now
         self._now = SweepProgress(
-            now.points + points, now.of, now.replications + replications, now.replications_of, now.found + found
+            now.points + points, now.of, now.replications + replications, now.replications_of + more, now.found + found
         )
         if self._watch is not None:
             self._watch(self._now)
+
+
+def _in_turn(more: deque[Task], begun: Iterator[Task]) -> Iterator[Task]:
+    """Yield what points under way want more of, as long as there is any, before points that have not begun."""
+    while True:
+        if more:
+            yield more.popleft()
+        elif (task := next(begun, None)) is not None:
+            yield task
+        else:
+            return
 
 
 def _at(design: Design, point: Point, found: P) -> P:
@@ -311,13 +357,18 @@ def column_of(slo: Slo) -> str:
     return f"{slo.metric}{percentile}" + (f"{{{slo.dimension}={slo.group}}}" if slo.dimension else "")
 
 
-def _manifest(base: Loaded, design: Design, count: int, command: Sequence[str]) -> dict[str, Any]:
+def _plain(wanted: int | Rule) -> Any:
+    return {"precision": wanted.precision, "maximum": wanted.maximum} if isinstance(wanted, Rule) else wanted
+
+
+def _manifest(base: Loaded, design: Design, wanted: int | Rule, command: Sequence[str]) -> dict[str, Any]:
     return {
         **manifest.of_scenario(base),
         "design": design.kind.value,
         "varied": dict(design.varied),
         "points": len(design),
-        "replications": count,
+        "replications": "auto" if isinstance(wanted, Rule) else wanted,
+        "stopping": _plain(wanted) if isinstance(wanted, Rule) else None,
         "slos": {slo.text: column_of(slo) for slo in objectives(base)},
         "command": list(command),
         **manifest.of_program(),

@@ -166,7 +166,9 @@ def _(sweep: Sweep) -> Look:
     left_out = about["points"] - len(rows)
     if left_out > 0:
         points = replace(points, note=f"and {left_out:,} more")
-    said = f"{_several(about['points'], 'point')}, {_several(about['replications'], 'replication')} each"
+    count = about["replications"]
+    each = "as many replications as each takes" if count == "auto" else f"{_several(count, 'replication')} each"
+    said = f"{_several(about['points'], 'point')}, {each}"
     return Look("Sweep", about["scenario"]["name"], said, tables=[points])
 
 

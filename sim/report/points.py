@@ -30,20 +30,22 @@ _LONG = re.compile(r"(\d+\.\d{4,})(.*)", re.ASCII | re.DOTALL)
 def columns(varied: Sequence[str], slos: Mapping[str, str]) -> list[str]:
     """Return the columns of the table of points that are shown."""
     means = (f"{name}_mean" for name in dict.fromkeys([*slos.values(), *FIGURES]))
-    return ["point", *varied, "verdict", *slos, *means]
+    return ["point", *varied, "replications", "verdict", *slos, *means]
 
 
 @dataclass(frozen=True)
 class Points:
     """The first of so many points on a terminal, with as many figures as it has room for.
 
-    `slos` has the column of each SLO by its text, as the manifest of a sweep has it.
+    `slos` has the column of each SLO by its text, as the manifest of a sweep has it. `counted` says that points have as
+    many replications as each takes, so that their numbers are shown.
     """
 
     first: "pd.DataFrame"
     varied: Sequence[str]
     slos: Mapping[str, str]
     of: int
+    counted: bool = False
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the table."""
@@ -63,6 +65,8 @@ class Points:
         yield _Column("point", [Text(str(number)) for number in self.first["point"]], right=True)
         for path in self.varied:
             yield _Column(broken(path), [Text(_short(str(value))) for value in self.first[path]])
+        if self.counted:
+            yield _Column("repli-\ncations", [Text(str(count)) for count in self.first["replications"]], right=True)
         if self.slos:
             yield _Column("verdict", [Text(str(v), _STYLES.get(v, "")) for v in self.first["verdict"]])
         for text, name in self.slos.items():

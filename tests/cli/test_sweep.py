@@ -160,7 +160,8 @@ def test_points_that_cannot_be_are_bad_input(sweep, vary):
 
 
 USAGE = {
-    "a number, the same for every point": ("--replications", "auto", *VARY),
+    "neither a number from 1 to 100000 nor auto": ("--replications", "some", *VARY),
+    "0% would take for ever": ("--replications", "auto", "--precision", "0%", *VARY),
     "'latin' is not grid, lhs or sobol": ("--design", "latin", *VARY),
     "goes with --vary; a sweep file says it itself": ("--design", "lhs", "--points", "4"),
     "dask needs --scheduler tcp://HOST:8786": ("--executor", "dask", *VARY),
@@ -177,12 +178,32 @@ def test_options_that_do_not_go_together_are_refused(sweep, said):
     assert said in " ".join(re.sub("[│╭╮╰╯─]", " ", done.err).split())
 
 
-def test_replications_auto_of_a_sweep_file_is_refused(sweep, tmp_path):
-    """The number has to be the same at every point, so that rows can be compared."""
+@pytest.mark.parametrize("written", ["option", "file"])
+def test_points_may_have_as_many_replications_as_each_takes(sweep, tmp_path, written):
+    """Said by an option or by the file: then the table has how many there are, at most as many as --max says."""
+    file = tmp_path / "sweep.yaml"
+    auto = "replications: auto\n" if written == "file" else ""
+    file.write_text(f"scenario: tiny.yaml\nvary: {{psps.psp-a.workers: [1, 4]}}\n{auto}")
+    words = ("--precision", "50%", "--max", 6, *(("--replications", "auto") if written == "option" else ()))
+    done = sweep(*words, "--quiet", file=file)
+    points = read_table(tmp_path / swept(done), "points")
+    assert set(points["replications"]) <= {5, 6}
+    rows = [line.split() for line in done.out.splitlines() if re.match(r" +\d  ", line)]
+    assert [row[:4] for row in rows] == [
+        [str(point), workers, str(count), verdict]
+        for point, (workers, count, verdict) in enumerate(
+            zip(("1", "4"), points["replications"], points["verdict"], strict=True)
+        )
+    ]
+
+
+def test_a_number_of_replications_beside_a_file_that_says_auto_is_what_counts(sweep, tmp_path):
+    """The option wins over the file; and a number that all points share is no column."""
     file = tmp_path / "sweep.yaml"
     file.write_text("scenario: tiny.yaml\nvary: {psps.psp-a.workers: [1, 4]}\nreplications: auto\n")
-    assert sweep(file=file).code == 2
-    assert sweep("--replications", 1, file=file).code == 0
+    done = sweep("--replications", 1, "--quiet", file=file)
+    assert set(read_table(tmp_path / swept(done), "points")["replications"]) == {1}
+    assert "cations" not in done.out
 
 
 def test_a_cluster_that_cannot_be_used_is_bad_input(sweep, monkeypatch):

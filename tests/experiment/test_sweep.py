@@ -20,8 +20,10 @@ import sim.store
 from experiment.killing import POINTS, REPLICATIONS
 from experiment.memory import Idle
 from experiment.tiny import TINY, Watched, hire, tables, tiny
+from sim.analysis.sequential import Rule
 from sim.experiment import manifest
 from sim.experiment.design import read_vary
+from sim.experiment.looks import Looks
 from sim.experiment.run import run
 from sim.experiment.sweep import sweep
 from sim.experiment.sweepfile import read_sweep
@@ -45,7 +47,7 @@ def swept(scenario, tmp_path):
     """Return a function that sweeps the tiny scenario into one folder of results."""
 
     def call(*vary, **more):
-        return sweep(scenario, read_vary(vary or WORKERS), out=tmp_path / "results", **more)
+        return sweep(scenario, read_vary(vary or WORKERS), **{"out": tmp_path / "results", **more})
 
     return call
 
@@ -194,6 +196,90 @@ def test_the_version_is_every_module_that_makes_numbers(tmp_path, monkeypatch):
     (package / "report/tables.py").write_text("x = 2\n")
     (package / "cli/main.py").write_text("x = 2\n")
     assert manifest.of_code.__wrapped__() == before
+
+
+# --- as many replications as each point takes ------------------------------------------------------------------------
+
+RULE = Rule(precision=0.3, maximum=14)
+EASY = ("arrivals.rate=2/s,20/s,40/s",)
+"""Ten carts in the window, or two hundred: the more, the sooner everything is known."""
+
+
+@pytest.fixture
+def added(swept):
+    """Sweep with the rule over rates of arrival, in a window short enough that rates make a difference."""
+    return lambda **more: swept(*EASY, replications=RULE, sets=['slos=["paid_share >= 50%"]'], **more)
+
+
+def test_each_point_has_as_many_replications_as_a_run_of_it_would_add(added, scenario):
+    """Number, verdict, means and intervals are those of runs with the same rule, made one by one, from no shelf."""
+    done = added(jobs=2)
+    counts = []
+    for row, rate in zip(done.points.to_dict("records"), ("2/s", "20/s", "40/s"), strict=True):
+        alone = run(Source(scenario).load(['slos=["paid_share >= 50%"]', f"arrivals.rate={rate}"]), replications=RULE)
+        counts.append(alone.summary.replications)
+        assert (row["replications"], row["verdict"]) == (counts[-1], alone.summary.verdict.value)
+        for name in ("user_wait", "paid_share", "tnspo_strict"):
+            found = alone.summary.metrics[name]
+            assert [row[f"{name}_{part}"] for part in ("mean", "low", "high")] == [found.mean, found.low, found.high]
+    assert len(set(counts)) > 1
+    assert (done.manifest["replications"], done.manifest["stopping"]) == ("auto", {"precision": 0.3, "maximum": 14})
+
+
+def test_added_replications_are_the_same_for_any_number_of_jobs(added, tmp_path):
+    """Byte for byte: looks are at whole sets of replications, whoever finished first."""
+    found = [tables(added(jobs=jobs, out=tmp_path / str(jobs)).folder) for jobs in (1, 2, 3)]
+    assert found[0] == found[1] == found[2]
+
+
+def test_what_others_computed_counts_among_the_replications_that_are_added(added, swept, watched):
+    """Two of each point are there; none of them is made again, and another rule makes only what it wants beyond."""
+    swept(*EASY, sets=['slos=["paid_share >= 50%"]'])
+    crew = watched()
+    counts = list(added().points["replications"])
+    assert sorted(crew.carried_out) == [(point, n) for point, count in enumerate(counts) for n in range(2, count)]
+    watched(at_most=0)
+    swept(*EASY, sets=['slos=["paid_share >= 50%"]'], replications=Rule(precision=9.0, maximum=5))
+
+
+def test_another_rule_and_another_number_are_other_sweeps(added, swept):
+    """So that nobody is given the points of a lesser precision."""
+    sets = ['slos=["paid_share >= 50%"]']
+    others = [Rule(0.3, 15), Rule(0.2, 14), 14]
+    folders = {swept(*EASY, sets=sets, replications=each).folder for each in others} | {added().folder}
+    assert len(folders) == 4
+
+
+def test_a_sweep_that_adds_replications_tells_how_many_it_knows_of(added):
+    """Five of each point at first; in the end as many as were made, all of them done."""
+    heard = []
+    counts = list(added(watch=heard.append).points["replications"])
+    assert (heard[0].replications, heard[0].replications_of) == (0, 15)
+    last = heard[-1]
+    assert (last.points, last.replications, last.replications_of) == (3, sum(counts), sum(counts))
+    assert all(far.replications <= far.replications_of for far in heard)
+
+
+ADDING = """
+import os, signal, sys
+from sim.analysis.sequential import Rule
+from sim.experiment.design import read_vary
+from sim.experiment.sweep import sweep
+def watch(far):
+    if far.replications >= int(sys.argv[3]):
+        os.kill(os.getpid(), signal.SIGKILL)
+sweep(sys.argv[1], read_vary(["arrivals.rate=2/s,20/s,40/s"]), replications=Rule(0.3, 14),
+      sets=['slos=["paid_share >= 50%"]'], out=sys.argv[2], watch=watch)
+"""
+
+
+def test_a_sweep_that_was_killed_while_it_added_replications_gives_the_same_files(added, scenario, tmp_path):
+    """By SIGKILL after 3, 8 and 16 replications: in a first look, after a look, and at another point."""
+    undisturbed = tables(added(out=tmp_path / "alone").folder)
+    for after in (3, 8, 16):
+        program = [sys.executable, "-c", ADDING, str(scenario), str(tmp_path / "killed"), str(after)]
+        assert subprocess.run(program, check=False).returncode == -9  # noqa: S603 - this interpreter
+    assert tables(added(out=tmp_path / "killed").folder) == undisturbed
 
 
 # --- the table ------------------------------------------------------------------------------------------------------
@@ -381,7 +467,7 @@ def test_a_point_of_many_or_long_values_is_named_by_the_first_of_them(swept, wat
 def idle(scenario, monkeypatch):
     """Hire a crew that does nothing, and let the row of every point be the same."""
     row = {"verdict": "pass", "replications": 1, "user_wait_mean": 1.0}
-    monkeypatch.setattr(module, "summarise", lambda tallies, asked, confidence: None)
+    monkeypatch.setattr(Looks, "summarise", lambda looks, tallies: None)
     monkeypatch.setattr(module, "row_of", lambda summary: row)
     return hire(monkeypatch, module, Idle(scenario))
 

@@ -83,3 +83,13 @@ def test_only_points_of_a_grid_are_joined(swept, monkeypatch, design, line):
     page(_with(swept, lone, design, vary))
     assert drawn
     assert {each.axes[0].get_lines()[0].get_linestyle() for each in drawn} == {line}
+
+
+def test_points_with_as_many_replications_as_each_takes_say_how_many(swept):
+    """A column between what was varied and the verdict, and no number in the facts of the page."""
+    manifest = {**swept.manifest, "replications": "auto", "stopping": {"precision": 0.05, "maximum": 200}}
+    whole = read_page(page(Sweep(swept.folder, manifest)))
+    rows = tables(whole)["Points of the sweep"]
+    assert rows[0][:5] == ["point", "citizen.abandon", "psps.psp.workers", "replications", "verdict"]
+    assert {row[3] for row in rows[1:]} == {"3"}
+    assert "in as many replications as it takes of every point" in whole.text

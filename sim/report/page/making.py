@@ -58,9 +58,9 @@ def facts(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(name, value) for name, value in found.items() if value]
 
 
-def _numbers(replications: int | list[int]) -> str:
+def _numbers(replications: int | str | list[int]) -> str:
     """Return how many replications there are, and which if they are not the first ones."""
-    if isinstance(replications, int):
+    if not isinstance(replications, list):
         return str(replications)
     first = replications == list(range(len(replications)))
     return f"{len(replications)}{'' if first else f': {replications}'}"

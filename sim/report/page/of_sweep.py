@@ -40,7 +40,7 @@ def content(sweep: Sweep) -> dict[str, Any]:
         "scenario": scenario,
         "conclusion": _conclusion(points),
         "about": _about(manifest),
-        "points": _points(points, varied, metrics, objectives),
+        "points": _points(points, varied, metrics, objectives, counted=manifest["replications"] == "auto"),
         "objectives": _objectives(points, slos),
         "pictures": list(islice(_pictures(points, varied, manifest["design"], metrics, objectives), MOST_PICTURES)),
         "glossary": words.GLOSSARY,
@@ -78,6 +78,7 @@ def _conclusion(points: pd.DataFrame) -> str:
 def _about(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
     scenario, settings = manifest["scenario"], manifest["scenario"]["run"]
     count = manifest["replications"]
+    many = "as many replications as it takes" if count == "auto" else f"{count} replication{'s' if count > 1 else ''}"
     found = {
         "Scenario": scenario["name"],
         "Description": scenario.get("description", ""),
@@ -85,29 +86,33 @@ def _about(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
         "Design": manifest["design"],
         "Changed for all points": ", ".join(manifest["sets"]),
         "Measured": f"{making.span(settings['window'])} after {making.span(settings['warm_up'])} of warm-up, "
-        f"in {count} replication{'s' if count > 1 else ''} of every point",
+        f"in {many} of every point",
         "Protocol": scenario["protocol"]["preset"],
         "Made": f"with pagopa-sim {manifest['versions']['pagopa-sim']}",
     }
     return [(name, value) for name, value in found.items() if value]
 
 
-def _points(points: pd.DataFrame, varied: Sequence[str], metrics: Sequence[str], slos: Mapping[str, Slo]) -> Table:
+def _points(
+    points: pd.DataFrame, varied: Sequence[str], metrics: Sequence[str], slos: Mapping[str, Slo], *, counted: bool
+) -> Table:
     """Return the table of points: what was varied, the verdict, and metrics with intervals and their own verdicts."""
     rows = [
         (
             Cell(str(point["point"])),
             *(Cell(_value(point[path])) for path in varied),
+            *([Cell(str(point["replications"]))] if counted else []),
             Cell("", verdict=Verdict(point["verdict"])),
             *(_estimate(point, metric, slos.get(metric)) for metric in metrics),
         )
         for point in points.head(MOST_ROWS).to_dict("records")
     ]
-    named = [Cell("point"), *(Cell(path, code=True) for path in varied), Cell("verdict")]
+    count = [Cell("replications")] if counted else []
+    named = [Cell("point"), *(Cell(path, code=True) for path in varied), *count, Cell("verdict")]
     head = [*named, *(Cell(_title(metric)) for metric in metrics)]
     left_out = len(points) - len(rows)
     note = "Shown are the metrics that move most. " + (f"{left_out:,} more points are not shown." if left_out else "")
-    return table("Points of the sweep", head, rows, texts=2 + len(varied), note=note.strip())
+    return table("Points of the sweep", head, rows, texts=len(named), note=note.strip())
 
 
 def _objectives(points: pd.DataFrame, slos: Sequence[Slo]) -> Table:

@@ -1,0 +1,47 @@
+"""Looks at the replications of one scenario, while there are more to come: how many are wanted, and what they say."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sim.analysis.sequential import Decision, Rule
+from sim.analysis.slo import Slo
+from sim.analysis.summary import Summary, summarise
+from sim.analysis.tally import Tally
+
+
+class Looks:
+    """How many replications are wanted next: a number given, or what a rule says after each look."""
+
+    def __init__(self, wanted: int | Rule, asked: tuple[Slo, ...], confidence: float) -> None:
+        self.rule = wanted if isinstance(wanted, Rule) else None
+        self.asked = asked
+        self.confidence = confidence
+        self.next = wanted if isinstance(wanted, int) else wanted.looks[0]
+        self.at_most = wanted if isinstance(wanted, int) else wanted.maximum
+        self.decision: Decision | None = None
+
+    def look(self, tallies: Sequence[Tally]) -> None:
+        """Decide after so many replications."""
+        if self.rule is not None:
+            self.decision = self.rule.decide(self.summarise(tallies), self.decision)
+            self.next = self.decision.next or 0
+
+    def summarise(self, tallies: Sequence[Tally]) -> Summary:
+        """Summarise as the rule wants it."""
+        tallies = sorted(tallies, key=lambda t: t.replication)
+        if self.rule is not None and len(tallies) > 1:
+            return self.rule.summarise(tallies, self.asked)
+        return summarise(tallies, self.asked, self.confidence)
+
+    def to_json(self) -> dict[str, Any] | None:
+        """Return the rule and why it stopped, or None without a rule."""
+        if self.rule is None:
+            return None
+        said = self.decision
+        return {
+            "precision": self.rule.precision,
+            "maximum": self.rule.maximum,
+            "reason": said.reason.value if said is not None and said.reason is not None else None,
+            "undecided": list(said.undecided) if said is not None else [],
+            "imprecise": list(said.imprecise) if said is not None else [],
+        }
