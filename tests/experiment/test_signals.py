@@ -129,7 +129,7 @@ def test_a_disk_that_is_full_ends_the_run_with_one_sentence(tmp_path, jobs):
     run = Running(tmp_path, "60 s", jobs, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000)))
     out, err = run.process.communicate(timeout=PATIENCE_S)
     assert (run.process.returncode, out) == (2, "")
-    (said,) = err.splitlines()
+    (said,) = [line for line in err.splitlines() if " replications, " not in line]  # a slow machine says how far it is
     assert said.startswith("results/long/")
     assert "cannot be written" in said
     assert list(run.folder.iterdir()) == run.left() == []
