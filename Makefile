@@ -22,8 +22,8 @@ bench: .venv/test
 docs: .venv/run # the pages that are made from tables in the code
 	$(BIN)/python -m sim.report.reference
 
-notebooks: .venv/notebook # execute them all; what they show is not kept
-	$(BIN)/python -m pytest --nbmake --nbmake-timeout=300 notebooks
+notebooks: .venv/notebook # execute them all; what they show is not kept, and what each costs is said (notebooks/conftest.py)
+	$(BIN)/python -m pytest --nbmake --nbmake-timeout=300 --timeout=900 notebooks
 
 site: .venv/docs # the documents as pages, in build/site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict

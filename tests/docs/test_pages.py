@@ -12,7 +12,7 @@ import pytest
 import typer
 
 import sim
-from sim.cli import experiments, studies  # noqa: F401 - they add their commands
+from sim.cli import experiments, report, studies, trace  # noqa: F401 - they add their commands
 from sim.cli.commands import app
 from sim.report import plots
 
