@@ -71,6 +71,13 @@ def test_a_command_shown_has_its_options(text):
             assert {word for word in words[2:] if word.startswith("--")} <= known
 
 
+@pytest.mark.parametrize("page", ["README.md", "CHANGELOG.md"])
+def test_every_command_is_named(page):
+    """Who reads what there is finds all of it; and nothing that is not there."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert set(re.findall(r"`pagopa-sim (\w+)", text)) == set(typer.main.get_command(app).commands)
+
+
 @pytest.mark.parametrize("text", examples("python"))
 def test_python_shown_is_python(text):
     """It compiles, and what it takes from `sim` is there."""
