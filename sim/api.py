@@ -129,18 +129,22 @@ def capacity(
 
 def compare(
     *scenarios: Scenario,
-    replications: int | None = None,
+    replications: int | Literal["auto"] | None = None,
+    precision: float = 0.05,
+    maximum: int = 200,
     jobs: int | None = 1,
     out: str | Path = "results",
 ) -> Comparison:
     """Compare scenarios with the first one under the same random numbers, in pairs of replications.
 
-    Give files, or what `load` returns: `compare(load(f), load(f, ["psps.psp-a.workers=8"]))`.
+    Give files, or what `load` returns: `compare(load(f), load(f, ["psps.psp-a.workers=8"]))`. `replications` may be
+    `"auto"`, equally many of each, until they are enough for every scenario (see `run`).
     """
+    wanted = Rule(precision, maximum) if replications == "auto" else replications
     worlds = [load(each) for each in scenarios]
     named = {f"{number}: {_called(each, worlds[0])}": each for number, each in enumerate(worlds, 1)}
     with shelf(Path(out)) as kept, crew(jobs) as workers:
-        return compare_scenarios(named, Laboratory(workers, kept), replications=replications)
+        return compare_scenarios(named, Laboratory(workers, kept), replications=wanted)
 
 
 def _called(world: Loaded, first: Loaded) -> str:

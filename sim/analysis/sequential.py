@@ -20,6 +20,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import ceil
+from typing import Any
 
 from sim.analysis.intervals import Estimate
 from sim.analysis.metrics import HEADLINE, METRICS
@@ -64,6 +65,11 @@ class Decision:
     def stop(self) -> bool:
         """Whether there are enough replications, or as many as there may be."""
         return self.reason is not None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return why it stopped, and what was left open, as plain values."""
+        reason = None if self.reason is None else self.reason.value
+        return {"reason": reason, "undecided": list(self.undecided), "imprecise": list(self.imprecise)}
 
     @property
     def settled(self) -> bool:
@@ -116,10 +122,20 @@ class Rule:
 
     def decide(self, summary: Summary, before: Decision | None = None) -> Decision:
         """Say what to do after a look, given its summary (`summarise`) and the decision of the look before it."""
-        count = summary.replications
-        verdicts = tuple(judged.verdict for judged in summary.slos)
-        undecided = tuple(j.slo.text for j in summary.slos if j.verdict is Verdict.UNDECIDED)
-        imprecise = tuple(n for n in self.headline if not precise(n, summary.metrics[n], self.precision))
+        return self.decide_all([summary], before)
+
+    def decide_all(self, summaries: Sequence[Summary], before: Decision | None = None) -> Decision:
+        """Say what to do after a look at several scenarios that are to have equally many replications.
+
+        They are looked at together, as often as one alone would be, so that what each verdict may err by is the same.
+        """
+        count = summaries[0].replications
+        judged = [each for summary in summaries for each in summary.slos]
+        verdicts = tuple(each.verdict for each in judged)
+        undecided = tuple(dict.fromkeys(each.slo.text for each in judged if each.verdict is Verdict.UNDECIDED))
+        imprecise = tuple(
+            n for n in self.headline if not all(precise(n, each.metrics[n], self.precision) for each in summaries)
+        )
         settled = not (undecided or imprecise)
         lasted = before is not None and before.settled and before.verdicts == verdicts
         reason, then = None, None

@@ -6,16 +6,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sim.cli.commands import (
+    AUTO,
     BAD_INPUT,
     File,
     Format,
     Jobs,
+    Maximum,
     Out,
+    Precision,
     Quiet,
+    Replications,
     Seed,
     Sets,
     app,
     as_json,
+    count_of,
+    precision_of,
     printed,
     refusing,
     remark,
@@ -35,9 +41,9 @@ def compare(
     payment: Annotated[
         str | None, typer.Option(metavar="CART.NOTICE", help="Find the first moment where this payment parts.")
     ] = None,
-    replications: Annotated[
-        int | None, typer.Option(help="Replications, instead of the first scenario's.", min=2)
-    ] = None,
+    replications: Replications = None,
+    precision: Precision = "5%",
+    maximum: Maximum = 200,
     seed: Seed = None,
     sets: Sets = None,
     jobs: Jobs = None,
@@ -46,7 +52,11 @@ def compare(
     output: Annotated[Format, typer.Option("--format", help="How to print the differences.")] = Format.TABLE,
 ) -> None:
     """Compare scenarios under the same random numbers: differences, their intervals, and what pairing gained."""
+    count = count_of(replications)
+    if count == 1:
+        raise typer.BadParameter("one replication of each says nothing of a difference", param_hint="--replications")
     with refusing("interrupted; the replications that were finished are kept: run the same command again to go on"):
+        from sim.analysis.sequential import Rule
         from sim.experiment.compare import compare as comparing
         from sim.experiment.executors import crew
         from sim.experiment.replications import Laboratory
@@ -60,15 +70,22 @@ def compare(
         if payment is not None:
             _part(loaded, payment)
             return
+        wanted = Rule(precision_of(precision), maximum) if count == AUTO else count
         try:
             with shelf(out) as kept, crew(jobs) as workers, counting(Voice(stderr=True), quiet=quiet) as watch:
-                found = comparing(loaded, Laboratory(workers, kept), replications=replications, watch=watch)
+                found = comparing(loaded, Laboratory(workers, kept), replications=wanted, watch=watch)
         except ScenarioError:
             raise
         except ValueError as error:
             remark(str(error))
             raise typer.Exit(BAD_INPUT) from None
-    printed(as_json(found.to_json()) if output is Format.JSON else of_comparison(found))
+    if output is Format.JSON:
+        printed(as_json(found.to_json()))
+        return
+    printed(of_comparison(found))
+    if found.stopped is not None:
+        enough = "enough for every objective and headline figure" if found.stopped.settled else "the maximum (--max)"
+        printed(f"{found.stopped.replications} replications of each: {enough}")
 
 
 def _worlds(files: "list[Path]", change: "list[str]", sets: "list[str]") -> "dict[str, Loaded]":

@@ -1,11 +1,12 @@
 """Scenarios compared under common random numbers: the same citizens in each, so that differences are the scenarios'."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sim.analysis.paired import Difference
 from sim.analysis.paired import compare as differences
+from sim.analysis.sequential import Decision, Rule
 from sim.analysis.summary import Summary, summarise
 from sim.analysis.tally import Tally
 from sim.experiment.replications import Laboratory, Task, objectives, quantiles_of
@@ -18,11 +19,15 @@ Watch = Callable[[int, int], None]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
-    """The figures of several scenarios and the differences of each from the first."""
+    """The figures of several scenarios and the differences of each from the first.
+
+    `stopped` is why no more replications were added, where a rule added them.
+    """
 
     summaries: Mapping[str, Summary]
     differences: tuple[Difference, ...]
     confidence: float
+    stopped: Decision | None = None
 
     _repr_html_ = in_notebook
 
@@ -35,6 +40,8 @@ class Comparison:
             "scenarios": {name: summary.to_json() for name, summary in self.summaries.items()},
             "differences": [each.to_json() for each in self.differences],
             "confidence": self.confidence,
+            "replications": next(iter(self.summaries.values())).replications,
+            "stopping": None if self.stopped is None else self.stopped.to_json(),
         }
 
 
@@ -42,10 +49,13 @@ def compare(
     scenarios: Mapping[str, Loaded],
     laboratory: Laboratory,
     *,
-    replications: int | None = None,
+    replications: int | Rule | None = None,
     watch: Watch | None = None,
 ) -> Comparison:
     """Run all scenarios with the first one's seed, number of replications and confidence, and compare them in pairs.
+
+    A rule, at the first one's confidence, adds replications to all of them until it would stop at every one: pairs
+    need equally many.
 
     Raises `ValueError` for less than two scenarios, or where their seeds differ.
     """
@@ -56,20 +66,48 @@ def compare(
     for name, each in scenarios.items():
         if each.scenario.run.seed != first.seed:
             raise ValueError(f"{name} has the seed {each.scenario.run.seed} and not {first.seed}; give one with --seed")
-    count = first.replications if replications is None else replications
-    asked = {name: objectives(each) for name, each in scenarios.items()}
-    tallies: dict[str, list[Tally]] = {name: [] for name in scenarios}
-    tasks = [
-        Task(name, each, number, quantiles_of(asked[name]))
-        for name, each in scenarios.items()
-        for number in range(count)
-    ]
-    for finished, (key, tally) in enumerate(laboratory.tallies(tasks), 1):
-        tallies[str(key)].append(tally)
-        if watch is not None:
-            watch(finished, len(tasks))
-    ordered: dict[str, Sequence[Tally]] = {
-        name: sorted(each, key=lambda t: t.replication) for name, each in tallies.items()
-    }
-    summaries = {name: summarise(each, asked[name], first.confidence) for name, each in ordered.items()}
-    return Comparison(summaries, differences(ordered, first.confidence), first.confidence)
+    wanted = first.replications if replications is None else replications
+    if isinstance(wanted, Rule):
+        wanted = replace(wanted, confidence=first.confidence)
+    study = _Study(scenarios, first.confidence)
+    study.carry_out(laboratory, wanted, watch)
+    found = differences(study.tallies, first.confidence)
+    return Comparison(study.summaries, found, first.confidence, study.decision)
+
+
+class _Study:
+    """Scenarios with equally many replications of each, and what they say so far."""
+
+    def __init__(self, scenarios: Mapping[str, Loaded], confidence: float) -> None:
+        self.scenarios = scenarios
+        self.confidence = confidence
+        self.asked = {name: objectives(each) for name, each in scenarios.items()}
+        self.tallies: dict[str, list[Tally]] = {name: [] for name in scenarios}
+        self.summaries: dict[str, Summary] = {}
+        self.decision: Decision | None = None
+
+    def carry_out(self, laboratory: Laboratory, wanted: int | Rule, watch: Watch | None) -> None:
+        """Carry out so many replications of every scenario, or as many as the rule asks for."""
+        done, count = 0, wanted if isinstance(wanted, int) else wanted.looks[0]
+        while done < count:
+            for finished, (name, tally) in enumerate(laboratory.tallies(self._tasks(done, count)), 1):
+                self.tallies[str(name)].append(tally)
+                if watch is not None:
+                    watch(done * len(self.scenarios) + finished, count * len(self.scenarios))
+            for each in self.tallies.values():
+                each.sort(key=lambda tally: tally.replication)
+            done, count = count, self._look(wanted) or 0
+
+    def _tasks(self, done: int, count: int) -> Iterator[Task]:
+        for name, each in self.scenarios.items():
+            for number in range(done, count):
+                yield Task(name, each, number, quantiles_of(self.asked[name]))
+
+    def _look(self, wanted: int | Rule) -> int | None:
+        """Summarise what is there, and return how many replications are wanted next, if any."""
+        if isinstance(wanted, int):
+            self.summaries = {n: summarise(each, self.asked[n], self.confidence) for n, each in self.tallies.items()}
+            return None
+        self.summaries = {n: wanted.summarise(each, self.asked[n]) for n, each in self.tallies.items()}
+        self.decision = wanted.decide_all(list(self.summaries.values()), self.decision)
+        return self.decision.next

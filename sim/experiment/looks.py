@@ -37,11 +37,5 @@ class Looks:
         """Return the rule and why it stopped, or None without a rule."""
         if self.rule is None:
             return None
-        said = self.decision
-        return {
-            "precision": self.rule.precision,
-            "maximum": self.rule.maximum,
-            "reason": said.reason.value if said is not None and said.reason is not None else None,
-            "undecided": list(said.undecided) if said is not None else [],
-            "imprecise": list(said.imprecise) if said is not None else [],
-        }
+        said = {"reason": None, "undecided": [], "imprecise": []} if self.decision is None else self.decision.to_json()
+        return {"precision": self.rule.precision, "maximum": self.rule.maximum, **said}

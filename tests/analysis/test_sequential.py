@@ -41,6 +41,25 @@ def looked(replications, estimate, verdict=PASS, before=None, **options):
     return rule.decide(summary(replications, {"paid_share": estimate}, [judged]), before)
 
 
+def test_scenarios_that_are_looked_at_together_go_on_until_all_are_settled():
+    """One vague figure or one open verdict is enough to go on; what was settled has to last for all of them.
+
+    After 5 replications the look that confirms is at 10; it takes back what one of both does not bear out.
+    """
+    rule = Rule(headline=("paid_share",))
+    good, vague = summary(5, {"paid_share": EXACT}, [judge(SLO, EXACT)]), summary(5, {"paid_share": VAGUE})
+    sure = replace(judge(SLO, EXACT), verdict=PASS)
+    done = replace(good, slos=(sure,))
+    assert rule.decide_all([done, vague]) == replace(rule.decide(vague), verdicts=(PASS,))
+    assert rule.decide_all([done, good]).undecided == (SLO.text,)
+    first = rule.decide_all([done, done])
+    assert (first.settled, first.next, first.verdicts) == (True, 10, (PASS, PASS))
+    ten = replace(done, replications=10)
+    assert rule.decide_all([ten, ten], first).reason is Reason.SETTLED
+    turned = replace(ten, slos=(replace(sure, verdict=Verdict.FAIL),))
+    assert not rule.decide_all([ten, turned], first).stop
+
+
 # --- the rule ---------------------------------------------------------------------------------------------------------
 
 

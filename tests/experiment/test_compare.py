@@ -5,12 +5,15 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from sim.analysis.sequential import Reason, Rule
 from sim.cli import experiments, studies  # noqa: F401 - they add their commands
 from sim.cli.commands import app
 from sim.experiment.compare import compare
-from sim.experiment.executors import Alone
+from sim.experiment.executors import Alone, crew
 from sim.experiment.replications import Laboratory
+from sim.experiment.run import run
 from sim.scenario.load import load
+from sim.shelf import shelf
 
 WORLD = """
 name: world
@@ -83,3 +86,75 @@ def test_the_command_compares_files_or_a_file_with_a_change(world, tmp_path):
     assert (parted.exit_code, "payment 3.0 is the same for" in parted.output) == (0, True)
     assert CliRunner().invoke(app, ["compare", str(world), *changed, *out, "--payment", "x"]).exit_code == 2
     assert CliRunner().invoke(app, ["compare", str(world), *changed, *out, "--payment", "99999.0"]).exit_code == 2
+
+
+RULE = Rule(precision=0.5, maximum=25)
+EASY = 'slos=["paid_share >= 50%"]'
+OFTEN, SELDOM = [EASY, "arrivals.rate=10/s", "ecs.ec.workers=20"], [EASY]
+"""Two thousand carts and four hundred, with workers enough for either: figures of the former are known sooner."""
+
+
+def added(world, laboratory):
+    """Compare both until a rule stops."""
+    return compare({"often": load(world, OFTEN), "seldom": load(world, SELDOM)}, laboratory, replications=RULE)
+
+
+def test_replications_are_added_until_the_rule_stops_at_every_scenario(world):
+    """As many of each, since they are paired: as many as a run of the one that takes longer would add, or more.
+
+    What is shown of the other is what a run of that many replications shows.
+    """
+    found = added(world, Laboratory(Alone()))
+    sooner, later = (run(load(world, sets), replications=RULE).summary.replications for sets in (OFTEN, SELDOM))
+    (count,) = {summary.replications for summary in found.summaries.values()}
+    assert sooner < later <= count < RULE.maximum
+    assert found.stopped.replications == count
+    assert found.stopped.reason is Reason.SETTLED
+    assert of(found, "cart_count").estimate.n == count
+    fixed = run(load(world, OFTEN), replications=count).summary
+    assert found.summaries["often"].metrics == fixed.metrics
+    assert found.summaries["often"].slo_confidence == RULE.verdict_confidence(count)
+    said = found.to_json()
+    assert (said["replications"], said["stopping"]["reason"]) == (count, "settled")
+
+
+def test_a_comparison_that_adds_replications_is_the_same_for_any_jobs_and_uses_what_is_finished(world, tmp_path):
+    """With two jobs as with one; the second time nothing is computed, although nobody said how many there would be."""
+    with shelf(tmp_path) as kept:
+        first = Laboratory(Alone(), kept)
+        found = added(world, first)
+        again = Laboratory(Alone(), kept)
+        assert added(world, again).to_json() == found.to_json()
+    assert (first.computed, again.computed) == (2 * found.stopped.replications, 0)
+    with crew(2) as workers:
+        assert added(world, Laboratory(workers)).to_json() == found.to_json()
+
+
+def test_a_comparison_that_was_interrupted_while_it_added_replications_goes_on(world, tmp_path):
+    """After each of a few moments: what was finished is not computed again, and the figures are the same."""
+
+    class Pressed(Alone):
+        def carry_out(self, work, tasks, report):
+            for number, each in enumerate(super().carry_out(work, tasks, report)):
+                if number == 7:
+                    raise KeyboardInterrupt
+                yield each
+
+    undisturbed = added(world, Laboratory(Alone()))
+    with shelf(tmp_path) as kept:
+        with pytest.raises(KeyboardInterrupt):
+            added(world, Laboratory(Pressed(), kept))
+        rest = Laboratory(Alone(), kept)
+        assert added(world, rest).to_json() == undisturbed.to_json()
+    assert rest.computed == 2 * undisturbed.stopped.replications - 7
+
+
+def test_the_command_says_how_many_replications_were_added(world, tmp_path):
+    """In a last line; one replication of each is refused, as no difference has an interval then."""
+    words = ["compare", str(world), "--with", "arrivals.rate=1/s", "--out", str(tmp_path), "--quiet", "--jobs", "1"]
+    auto = ["--replications", "auto", "--precision", "90%", "--max", "5"]
+    done = CliRunner().invoke(app, [*words, *auto])
+    assert done.exit_code == 0
+    assert done.stdout.splitlines()[-1].startswith("5 replications of each: ")
+    assert CliRunner().invoke(app, [*words, "--replications", "1"]).exit_code == 2
+    assert "replications of each" not in CliRunner().invoke(app, [*words, "--replications", "5"]).stdout
