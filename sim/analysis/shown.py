@@ -20,6 +20,11 @@ def shown(value: float, unit: str) -> str:
     return f"{value:,.3g} {unit}".rstrip()
 
 
+def seen(value: float) -> float:
+    """Return a figure of theory as a run could have seen it: below a ten-thousandth there is nothing to see."""
+    return 0.0 if value < 1e-4 else value
+
+
 def percent(confidence: float) -> str:
     """Return a confidence, those near 1 with what tells them from it: 99.9% is not 100%."""
     return f"{100 * confidence:.6g}%"

@@ -15,7 +15,7 @@ from sim.analysis.collapse import Collapse
 from sim.analysis.indicators import OFFICIAL, Indicator
 from sim.analysis.intervals import Estimate
 from sim.analysis.metrics import HEADLINE, METRICS
-from sim.analysis.shown import percent, shown, shown_estimate
+from sim.analysis.shown import percent, seen, shown, shown_estimate
 from sim.analysis.slo import Verdict
 from sim.analysis.summary import Summary
 
@@ -202,7 +202,8 @@ def _stations(summary: Summary) -> Table:
         )
         if (theory := near.get(name)) is not None:
             load = shown(theory.utilisation, "share")
-            means, refused = (f"{theory.busy:.3g}", f"{theory.queue_mean:.3g}"), shown(theory.refused_share, "share")
+            means = (f"{theory.busy:.3g}", f"{seen(theory.queue_mean):.3g}")
+            refused = shown(theory.refused_share, "share")
             model = f"  {theory.model}{'' if theory.exact else ', nearly'}"
             found.add_row(model, "", load, *means, "", "", refused, style="dim")
     if near:

@@ -180,19 +180,22 @@ def test_what_theory_says_stands_below_a_station_in_its_columns(summary, width):
     """Two calls a second of 1 s each to four exponential workers: a = 2, half busy; C = 4/23, queue 4/23 = 0.174.
 
     C = x / (1 + 2 + 2 + 4/3 + x) with x = (2^4 / 4!) / (1 - 1/2) = 4/3, and the queue is C a / (4 - a).
-    A formula that is an approximation is nearly what it says. Unlimited workers have nothing to compare, and no line.
+    A formula that is an approximation is nearly what it says. Unlimited workers have nothing to compare, and no line. A
+    queue that no run could see is 0: of forty workers for the same load nobody waits before the end of the world.
     """
     theory = {
         "psps.psp": neighbour(2.0, 1.0, 1.0, 4),
         "psps.psp-of-the-north": neighbour(2.0, 1.0, 0.5, 4),
         "ecs.ec": neighbour(2.0, 1.0, 1.0, None),
+        "ecs.municipalities": neighbour(2.0, 1.0, 1.0, 40),
     }
     none, shown = replace(summary, neighbours={}), lines(of_summary(replace(summary, neighbours=theory)), width)
     assert max(map(len, shown)) <= width
     below = {line.split()[0]: after.split() for line, after in pairwise(shown) if after.startswith("  M/")}
     assert below["psps.psp"] == ["M/M/c", "50.0%", "2", "0.174", "0.000%"]
     assert below["psps.psp-of-the-north"] == ["M/G/c,", "nearly", "50.0%", "2", "0.13", "0.000%"]
-    assert below.keys() == {"psps.psp", "psps.psp-of-the-north"}
+    assert below["ecs.municipalities"] == ["M/M/c", "5.000%", "2", "0", "0.000%"]
+    assert below.keys() == theory.keys() - {"ecs.ec"}
     (row,) = [line for line in shown if line.startswith("psps.psp ")]
     under = shown[shown.index(row) + 1]
     head = next(line for line in shown if "utilisation" in line)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from sim.analysis.indicators import OFFICIAL
 from sim.analysis.intervals import Estimate
 from sim.analysis.metrics import HEADLINE, METRICS
-from sim.analysis.shown import percent, shown
+from sim.analysis.shown import percent, seen, shown
 from sim.analysis.slo import Slo
 from sim.analysis.summary import Summary
 from sim.analysis.theory import Neighbour
@@ -187,12 +187,13 @@ def _stations(summary: Summary) -> Table:
 def _station(name: str, found: Mapping[str, Estimate], theory: Neighbour | None) -> Sequence[Cell]:
     small = dict.fromkeys(("model", "utilisation", "busy", "queue_mean", "wait_mean_s", "refused_share"), "")
     if theory is not None:
-        waits = "" if not theory.wait_probability else f", {shown(theory.wait_probability, 'share')} of calls wait"
+        waiting = seen(theory.wait_probability)
+        waits = f", {shown(waiting, 'share')} of calls wait" if waiting else ""
         small = {
             "model": f"{theory.model}{'' if theory.exact else ', nearly'}{waits}",
             "busy": f"{theory.busy:.3g}",
-            "queue_mean": f"{theory.queue_mean:.3g}",
-            "wait_mean_s": shown(theory.wait_mean_s, "s"),
+            "queue_mean": f"{seen(theory.queue_mean):.3g}",
+            "wait_mean_s": shown(seen(theory.wait_mean_s), "s"),
             **{share: shown(getattr(theory, share), "share") for share in ("utilisation", "refused_share")},
         }
     return (
