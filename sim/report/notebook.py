@@ -287,7 +287,7 @@ def _facts(loaded: Loaded) -> Iterator[tuple[str, str]]:
     yield "changed", ", ".join(loaded.sets)
     yield "protocol", scenario.protocol.preset
     yield "run", f"{lasting(run.window)} {warm_up}, {_several(run.replications, 'replication')}, seed {run.seed}"
-    yield "carts", f"{_arrivals(loaded)}, {notices:.3g} notices on average"
+    yield "carts", f"{_arrivals(loaded)}, {notices:.3g} {'notice each' if notices == 1 else 'notices on average'}"
     count = Counter("source" if each.source is not None else "assumed" for each in loaded.provenance)
     ranged = sum(each.low is not None for each in loaded.provenance)
     if count:

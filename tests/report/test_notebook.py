@@ -94,7 +94,7 @@ def test_a_scenario_shows_what_it_is_and_where_its_numbers_are_from():
     assert "Worked out on paper." in page.text
     assert facts["changed"] == "run.window=1000 s"
     assert facts["run"] == "16 min 40 s after 1 min 40 s of warm-up, 10 replications, seed 1"
-    assert facts["carts"] == "0.01667/s, 1 notices on average"
+    assert facts["carts"] == "0.01667/s, 1 notice each"
     assert facts["numbers"] == "2 with a source, 3 assumed, 1 with a range"
     ecs, psps, incidents, objectives = rows(html(loaded))
     assert [row[:4] for row in ecs[1:]] == [["g", "60%", "unlimited", "1"], ["h", "40%", "unlimited", "1"]]
