@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check bench docs notebooks site clean
+.PHONY: run test check bench docs studies notebooks site clean
 
 run: .venv/run
 	$(BIN)/pagopa-sim run scenarios/baseline.yaml
@@ -21,6 +21,9 @@ bench: .venv/test
 
 docs: .venv/run # the pages that are made from tables in the code
 	$(BIN)/python -m sim.report.reference
+
+studies: .venv/test # type the commands of docs/studies again and record what they print: a quarter of an hour on two cores
+	$(BIN)/python docs/studies/record.py
 
 notebooks: .venv/notebook # execute them all; what they show is not kept, and what each costs is said (notebooks/conftest.py)
 	$(BIN)/python -m pytest --nbmake --nbmake-timeout=300 --timeout=900 notebooks
