@@ -27,6 +27,7 @@ COMMANDS = [
 ]
 
 
+@pytest.mark.timeout(1200)  # a minute of a processor, which a machine with other work makes into many
 @pytest.mark.parametrize("page", record.PAGES, ids=lambda page: page.stem)
 def test_a_study_prints_what_its_page_shows(page, tmp_path):
     """Every command that says no date, typed in the order of the page, prints what is below it, character by character.
