@@ -160,6 +160,7 @@ CALLS = (
     Column("attempt", _I1, "the citizen's try, from 0"),
     Column("notice", _I1, "number of the notice in the cart; -1 for a call for the whole cart"),
     Column("send", _I2, "sends of this call before this one"),
+    Column("asked_s", _F, "the caller wanted to send it: before `sent_s` when it waited for a connection"),
     Column("sent_s", _F, "the caller sent it"),
     Column("arrived_s", _F, "it reached the callee; NaN if it never did"),
     Column("started_s", _F, "a worker of the callee took it; NaN if none did"),

@@ -29,7 +29,7 @@ ACTIVATE, ASK, CLOSE, NOTIFY, SEND_OUTCOME, RESULT = (
         "sendPaymentResult-v2",
     )
 )
-TIMES = ("sent_s", "arrived_s", "started_s", "served_s", "answered_s")
+TIMES = ("asked_s", "sent_s", "arrived_s", "started_s", "served_s", "answered_s")
 CITIZEN, CHECKOUT, NODE, FIRST_COUNTERPART = range(4)
 """Numbers of actors; from the last on they are counterparts, PSPs and EC groups."""
 _HEARD = ("ok", "ko", "malformed", "unreachable")
@@ -49,6 +49,7 @@ class Calls:
     attempt: Array
     notice: Array
     send: Array
+    asked_s: Array
     sent_s: Array
     arrived_s: Array
     started_s: Array

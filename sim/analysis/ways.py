@@ -44,16 +44,19 @@ COMPONENTS = {
     "service": "a worker is at it",
     "network": "on the way",
     "connection": "waiting for one of the Node's connections",
-    "service or connection": "at work before paGetPayment, or waiting for a connection to the EC",
+    "service or connection": "at work before paGetPayment, or waiting in vain for a connection to the EC",
     "no answer": "waiting for an answer that does not come",
     "retry": "waiting to send again",
     "outcome": "waiting for the PSP's outcome",
     "other notices": "waiting until other notices of the cart were activated",
 }
 """What a payment's time is spent on. The records do not tell the Node's work before paGetPayment from its wait for a
-connection, where connections to ECs are limited."""
+connection, where it got none."""
 _NAMES = tuple(COMPONENTS)
 THINKING, _QUEUE, _SERVICE, _NETWORK, _CONNECTION, _EITHER, _NO_ANSWER, _RETRY, _OUTCOME, _OTHERS = range(len(_NAMES))
+_INSIDE, _SEND, _AFTER = 3, 16, 1 << 24
+"""Numbers that put the moments of a way in order: of a call inside of another, from one send to the next, and from one
+part of the way to the next."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,15 +96,14 @@ class Ways:
         return found
 
 
-def ways(calls: "pd.DataFrame", *, since_s: float = 0.0, pooled: bool = False) -> Ways:
+def ways(calls: "pd.DataFrame", *, since_s: float = 0.0) -> Ways:
     """Cut the way of every payment into parts; `calls` is the table of a run (`results/README.md`).
 
-    Payments of carts that first arrived before `since_s` are left out. `pooled` tells that the Node's connections to
-    ECs are limited (`node.ec_pool.size`): then its time before it asks the EC is its work, or the wait for one.
+    Payments of carts that first arrived before `since_s` are left out.
     """
     names = calls["counterpart"].cat.categories
     actors = ("Citizen", "Checkout", "Node", *map(str, names))
-    return joined((_ways(part, actors, pooled) for part in parts_of(Calls.of(calls), since_s)), actors)
+    return joined((_ways(part, actors) for part in parts_of(Calls.of(calls), since_s)), actors)
 
 
 def joined(many: Iterable[Ways], actors: tuple[str, ...] = ()) -> Ways:
@@ -148,14 +150,14 @@ class _Way:
         back: bool = True,
     ) -> None:
         """Note a call that matters up to a moment; `before` is what the time until it was sent went on."""
-        sent, arrived, started, served, answered = (np.minimum(getattr(calls, name), until_s) for name in TIMES)
+        _, sent, arrived, started, served, answered = (np.minimum(getattr(calls, name), until_s) for name in TIMES)
         self.reach(payment, order, sent, *before)
         self.reach(payment, order + 1, arrived, _NETWORK, link)
         self.reach(payment, order + 2, started, _QUEUE, callee)
-        self.reach(payment, order + 8, served, work, callee)
+        self.reach(payment, order + _INSIDE + len(TIMES), served, work, callee)
         if back:
             component = np.where(calls.heard, _NETWORK, _NO_ANSWER)
-            self.reach(payment, order + 9, answered, component, np.where(calls.heard, link, callee))
+            self.reach(payment, order + _SEND - 1, answered, component, np.where(calls.heard, link, callee))
 
     def columns(self) -> tuple[Array, ...]:
         """Return payment, order, time, component and actor of every moment."""
@@ -175,11 +177,11 @@ class _Way:
         return payment[takes], component[takes], actor[takes], seconds[takes]
 
 
-def _ways(calls: Calls, actors: tuple[str, ...], pooled: bool) -> Ways:
+def _ways(calls: Calls, actors: tuple[str, ...]) -> Ways:
     tries, way = Tries(calls), _Way()
     everybody = np.arange(len(tries.payments))
     way.reach(everybody, -1, tries.begun_s[tries.of_payment], _OTHERS, CHECKOUT)
-    _activation(way, tries, calls, _EITHER if pooled else _SERVICE)
+    _activation(way, tries, calls)
     _last_activation(way, tries)
     _close(way, tries, calls)
     _notification(way, tries, calls)
@@ -199,13 +201,13 @@ def _ways(calls: Calls, actors: tuple[str, ...], pooled: bool) -> Ways:
     )
 
 
-def _activation(way: _Way, tries: Tries, calls: Calls, work: int) -> None:
+def _activation(way: _Way, tries: Tries, calls: Calls) -> None:
     """Note activations, each with the call to the EC inside; lanes may make a notice wait for others before it."""
     rows = tries.rows[ACTIVATE]
     mine, payment = calls[rows], tries.payment_of(rows, calls.notice)
-    order = mine.send.astype(np.int64) * 10
+    order = mine.send.astype(np.int64) * _SEND
     first = np.where(mine.send == 0, _OTHERS, _RETRY), CHECKOUT
-    at_work = np.where(mine.too_busy, work, _SERVICE)
+    at_work = np.where(mine.too_busy, _EITHER, _SERVICE)
     way.call(payment, order, mine, mine.answered_s, first, NODE, CHECKOUT, work=at_work)
     asked = tries.rows[ASK]
     if not len(asked):
@@ -213,11 +215,16 @@ def _activation(way: _Way, tries: Tries, calls: Calls, work: int) -> None:
     asking, asker = calls[asked], tries.payment_of(asked, calls.notice)
     owner = _owner(payment, mine.started_s, asker, asking.sent_s)
     until_s = np.minimum(asking.answered_s, mine.answered_s[owner])
-    begin, ec = order[owner] + 3, asking.counterpart
+    begin, ec = order[owner] + _INSIDE, asking.counterpart
     times = [np.minimum(getattr(asking, name), until_s) for name in TIMES]
     back = np.where(asking.heard, _NETWORK, _NO_ANSWER)
     for place, (at_s, component, actor) in enumerate(
-        zip(times, (work, _NETWORK, _QUEUE, _SERVICE, back), (NODE, ec, ec, ec, ec), strict=True)
+        zip(
+            times,
+            (_SERVICE, _CONNECTION, _NETWORK, _QUEUE, _SERVICE, back),
+            (NODE, NODE, ec, ec, ec, ec),
+            strict=True,
+        )
     ):
         way.reach(asker, begin + place, at_s, component, actor)
 
@@ -240,7 +247,7 @@ def _last_activation(way: _Way, tries: Tries) -> None:
     mine = np.flatnonzero(tries.last[attempt] == payment)
     place, everyone = tries.everyone(attempt[mine])
     rows = mine[place]
-    way.reach(everyone, order[rows] + 1000, at_s[rows], component[rows], actor[rows])
+    way.reach(everyone, order[rows] + _AFTER, at_s[rows], component[rows], actor[rows])
 
 
 def _close(way: _Way, tries: Tries, calls: Calls) -> None:
@@ -253,7 +260,7 @@ def _close(way: _Way, tries: Tries, calls: Calls) -> None:
         until_s = mine.answered_s if back else np.full(len(spread), inf)
         first = mine.send == 0
         before = np.where(first, THINKING, _RETRY), np.where(first, CITIZEN, CHECKOUT)
-        order = mine.send.astype(np.int64) * 10 + 3000
+        order = mine.send.astype(np.int64) * _SEND + 2 * _AFTER
         way.call(payment, order, mine, until_s, before, NODE, CHECKOUT, back=back)
 
 
@@ -261,7 +268,7 @@ def _notification(way: _Way, tries: Tries, calls: Calls) -> None:
     """Note the notification, which may have waited for a connection."""
     rows, payment = tries.spread(tries.rows[NOTIFY])
     mine = calls[rows]
-    order = np.full(len(rows), 10_000)
+    order = np.full(len(rows), 3 * _AFTER)
     way.call(payment, order, mine, mine.answered_s, (_CONNECTION, NODE), mine.counterpart, mine.counterpart)
 
 
@@ -273,18 +280,18 @@ def _outcome(way: _Way, tries: Tries, calls: Calls) -> None:
     rows, payment, told_s = rows[before_result], payment[before_result], told_s[before_result]
     mine = calls[rows]
     until_s = np.where(np.isnan(mine.started_s), np.minimum(told_s, mine.answered_s), told_s)
-    psp, order = mine.counterpart, mine.send.astype(np.int64) * 10 + 20_000
+    psp, order = mine.counterpart, mine.send.astype(np.int64) * _SEND + 4 * _AFTER
     way.call(payment, order, mine, until_s, (np.where(mine.send == 0, _OUTCOME, _RETRY), psp), NODE, psp)
     results = tries.rows[RESULT]
     spread, payment = tries.spread(results[calls.send[results] == 0])
-    way.reach(payment, 30_000, calls.sent_s[spread], _OUTCOME, calls.counterpart[spread])
+    way.reach(payment, 5 * _AFTER, calls.sent_s[spread], _OUTCOME, calls.counterpart[spread])
 
 
 def _result(way: _Way, tries: Tries, calls: Calls) -> None:
     """Note the Node's result, sent again until it reaches Checkout, which ends the way."""
     rows, payment = tries.spread(tries.rows[RESULT])
     mine = calls[rows]
-    order = mine.send.astype(np.int64) * 10 + 40_000
+    order = mine.send.astype(np.int64) * _SEND + 6 * _AFTER
     arrived = ~np.isnan(mine.arrived_s)
     way.reach(payment, order, mine.sent_s, _RETRY, NODE)
     way.reach(payment, order + 1, np.where(arrived, mine.arrived_s, nan), _NETWORK, CHECKOUT)

@@ -184,17 +184,17 @@ class Caller:
         if arrived > gives_up:
             served = Served(Answer.TIMEOUT, self.up_from(gives_up))
             if arrived < inf:
-                steps = self._late(primitive, callee, drawn, (leaves, arrived, gives_up), address, late)
+                steps = self._late(primitive, callee, drawn, (asked, leaves, arrived, gives_up), address, late)
                 self.clock.begin(beside(cart, steps))
             else:
-                self.recorder.call(primitive, callee.code, address, leaves, nan, served)
+                self.recorder.call(primitive, callee.code, address, asked, leaves, nan, served)
         else:
             if pool is not None or not callee.station.any_order:
                 yield arrived
             served = callee.serve(arrived, primitive, drawn, gives_up, address)
             if (heard := self.up_from(served.at)) > served.at:
                 served = served._replace(at=heard)
-            self.recorder.call(primitive, callee.code, address, leaves, arrived, served)
+            self.recorder.call(primitive, callee.code, address, asked, leaves, arrived, served)
         if pool is not None:
             pool.release_at(served.at, asked, leaves)
         return served, leaves
@@ -204,15 +204,15 @@ class Caller:
         primitive: str,
         callee: Callee,
         drawn: CallDraws,
-        times: tuple[float, float, float],
+        times: tuple[float, float, float, float],
         address: Address,
         late: Late,
     ) -> Steps:
         """Serve a call that arrives when its caller has given up: the callee does not know that."""
-        leaves, arrived, gives_up = times
+        asked, leaves, arrived, gives_up = times
         yield arrived
         served = callee.serve(arrived, primitive, drawn, gives_up, address)._replace(
             answer=Answer.TIMEOUT, at=self.up_from(gives_up)
         )
-        self.recorder.call(primitive, callee.code, address, leaves, arrived, served)
+        self.recorder.call(primitive, callee.code, address, asked, leaves, arrived, served)
         yield from late(served)

@@ -130,13 +130,13 @@ class Recorder:
         self.finished = self.binned = 0
 
     def call(
-        self, primitive: str, code: int, address: "Address", sent: float, arrived: float, served: "Served"
+        self, primitive: str, code: int, address: "Address", asked: float, sent: float, arrived: float, served: "Served"
     ) -> None:
-        """Note a call of the Node to an EC or a PSP."""
+        """Note a call of the Node to an EC or a PSP, which it asked to send before it had a connection."""
         if self.opens_s <= sent < self.closes_s:
             self.elapsed[primitive, code, served.answer].append(served.at - sent)
         if self.calls is not None:
-            times = (sent, arrived, served.started_s, served.served_s, served.at)
+            times = (asked, sent, arrived, served.started_s, served.served_s, served.at)
             self._row(primitive, code, address, times, served.answer, "none")
 
     def replied(self, call: "Sent", reply: Reply | None, started_s: float, served_s: float, known_s: float) -> None:
@@ -150,7 +150,7 @@ class Recorder:
                 self.refusals[primitive, code, fault] += 1
         if self.calls is not None:
             arrived = arrives if arrives < inf else nan
-            self._row(primitive, code, address, (sent, arrived, started_s, served_s, known_s), answer, fault)
+            self._row(primitive, code, address, (sent, sent, arrived, started_s, served_s, known_s), answer, fault)
 
     def pool_refused(self, primitive: str, code: int, asked: float) -> None:
         """Note a call that found no free connection; the pool counts it in time."""

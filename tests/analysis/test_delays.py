@@ -24,8 +24,8 @@ def call(primitive, counterpart, sent, there, answered, answer="ok", **columns):
     arrived, started, served = there
     return {
         "replication": 0, "cart": 0, "attempt": 0, "notice": -1, "send": 0, "fault": "none", "primitive": primitive,
-        "counterpart": counterpart, "sent_s": sent, "arrived_s": arrived, "started_s": started, "served_s": served,
-        "answered_s": answered, "answer": answer, **columns,
+        "counterpart": counterpart, "asked_s": sent, "sent_s": sent, "arrived_s": arrived, "started_s": started,
+        "served_s": served, "answered_s": answered, "answer": answer, **columns,
     }  # fmt: skip
 
 
@@ -268,11 +268,11 @@ def test_a_payment_that_is_never_settled_is_left_out_and_counted():
     assert found.payments.tolist() == [[0, 1, 0, 0]]
 
 
-def test_where_connections_to_ecs_are_limited_work_and_wait_are_not_told_apart():
-    """3 s at the Node before it asks the EC: service, or perhaps a wait for a connection; the close's 3 s are work."""
-    parts, _, _ = only(table(*activated(), *paid()), pooled=True)
-    assert parts["service or connection", "Node"] == pytest.approx(3.0)
-    assert parts["service", "Node"] == pytest.approx(5.0)
+def test_the_wait_for_a_connection_to_an_ec_is_told_from_the_work_before_it():
+    """Taken at 3 s, to be sent at 4.5 s and sent at 6 s: of these 3 s at the Node 1.5 s are work and 1.5 s a wait."""
+    activation, ask = activated()
+    parts, _, _ = only(table(activation, {**ask, "asked_s": 4.5}))
+    assert parts == pytest.approx({**PARTS_OF_ACTIVATION, ("service", "Node"): 1.5, ("connection", "Node"): 1.5})
 
 
 def test_carts_of_the_warm_up_are_left_out():

@@ -176,6 +176,7 @@ def test_a_call_holds_its_connection_until_it_is_answered():
     """One connection: a question takes 0.54 s, so questions that would leave at 0.16 .. 0.56 s leave in turn."""
     records = run(*CROWD, "node.ec_pool.size=1")
     assert times(records, "paGetPayment", "sent_s") == near(*(0.16 + 0.54 * n for n in range(5)))
+    assert times(records, "paGetPayment", "asked_s") == near(*(0.16 + 0.1 * n for n in range(5)))
 
 
 def test_a_call_without_an_answer_holds_its_connection_until_its_timeout():

@@ -96,6 +96,13 @@ def test_a_payment_that_goes_well_has_every_moment_of_its_life_in_order(tmp_path
     ]
 
 
+def test_a_call_that_waited_for_a_connection_says_so(tmp_path):
+    """One connection for two notices: the first holds it from 0.11 to 0.65 s, the second wants it from 0.11 s on."""
+    second = told(tmp_path, "node.ec_pool.size=1", "cart.notices={2: 1}", payment="0.0.1")
+    asking = [(after_s, what) for after_s, kind, what, *_ in lines(second) if kind == "made" and "paGet" in what]
+    assert asking == [(0.65, "paGetPayment, after waiting 540 ms for a connection")]
+
+
 def test_a_payment_that_goes_well_names_the_rules_of_each_step(tmp_path):
     """R1 activation, R3 one token, R4 close, R5 notification, R9 outcome, R11 receipt, R12 debt position."""
     one = told(tmp_path)

@@ -116,7 +116,7 @@ def test_mermaid_itself_reads_all_diagrams(drawn):
 @pytest.mark.parametrize("name", ["a;b", "#1", "%%{init: {}}%%", "<script>", "end", "a:b", "-->>", "\N{SNOWMAN}", "\n"])
 def test_no_name_can_break_a_diagram(name):
     """A run's files may have been changed by hand: whatever PSPs and scenarios are called in them is text."""
-    call = Call("pspNotifyPaymentV2", "Node", name, -1, 0, 1.0, 1.1, 1.1, 1.2, 1.3, "ok", "none")
+    call = Call("pspNotifyPaymentV2", "Node", name, -1, 0, 1.0, 1.0, 1.1, 1.1, 1.2, 1.3, "ok", "none")
     payment = dict.fromkeys(
         ("authorised_s", "paid_s", "cancelled_s", "issued_s", "receipt_s", "reversal_requested_s", "reversed_s")
     )

@@ -31,8 +31,7 @@ def slowest(folder: Path, share: float = 0.01) -> Explained | None:
     """
     run = Recorded(folder, ("calls",))
     since_s = duration_s(run.scenario["run"]["warm_up"])
-    pooled = run.scenario["node"]["ec_pool"].get("size") is not None
-    return explain(joined(ways(_frame(run, each), since_s=since_s, pooled=pooled) for each in run.replications), share)
+    return explain(joined(ways(_frame(run, each), since_s=since_s) for each in run.replications), share)
 
 
 def _frame(run: Recorded, replication: int) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from sim.scenario.units import duration_s
 from sim.store import StoreError
 
 CHECKOUT, NODE = "Checkout", "Node"
+_TIMES = ("asked_s", "sent_s", "arrived_s", "started_s", "served_s", "answered_s")
 _SIDES = {primitive.name: (primitive.caller, primitive.callee) for primitive in PRIMITIVES}
 
 
@@ -25,6 +26,7 @@ class Call:
     callee: str
     notice: int
     send: int
+    asked_s: float
     sent_s: float
     arrived_s: float | None
     started_s: float | None
@@ -39,8 +41,13 @@ class Call:
         return self.answer in ("ok", "ko", "malformed")
 
     @property
+    def waited_s(self) -> float:
+        """How long its caller waited for a connection before it could send it."""
+        return self.sent_s - self.asked_s
+
+    @property
     def took_s(self) -> float:
-        """How long its caller waited."""
+        """How long its caller waited for its end."""
         return self.answered_s - self.sent_s
 
 
@@ -142,7 +149,7 @@ def story(run: Recorded, which: PaymentId) -> Story:
 
 def _call(row: Row, psp: str, ec: str) -> Call:
     caller, callee = ({"PSP": psp, "EC": ec}.get(side, side) for side in _SIDES[row["primitive"]])
-    same = ("notice", "send", "sent_s", "arrived_s", "started_s", "served_s", "answered_s", "answer", "fault")
+    same = ("notice", "send", *_TIMES, "answer", "fault")
     return Call(row["primitive"], caller, callee, *(row[name] for name in same))
 
 

@@ -14,6 +14,7 @@ from sim.protocol.primitives import PRIMITIVES
 from sim.records import EXPIRY_CAUSES
 from sim.report.stories.reasons import Reason, asked, cause, of_call, of_changes, of_reversal
 from sim.report.stories.story import CHECKOUT, NODE, Call, Change, Story
+from sim.report.stories.times import lasting
 
 Kind = Literal["made", "ended", "changed", "happened"]
 
@@ -55,6 +56,8 @@ Placed = tuple[tuple[int, int], Moment]
 def _of_calls(story: Story) -> Iterator[Placed]:
     for call in story.calls:
         what, place = asked(call, story.payment), _PLACE[call.primitive]
+        if call.waited_s >= 0.0005:
+            what += f", after waiting {lasting(call.waited_s)} for a connection"
         ends = _ENDS_AT.get(call.primitive, place + 9)
         yield (call.send, place), Moment(call.sent_s, "made", call.caller, what, Reason(""), call)
         why = of_call(call, story.payment)
