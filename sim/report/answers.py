@@ -9,7 +9,7 @@ from rich.text import Text
 
 from sim.analysis.metrics import HEADLINE, METRICS
 from sim.analysis.paired import Difference
-from sim.analysis.shown import shown, shown_estimate
+from sim.analysis.shown import percent, shown, shown_estimate
 from sim.experiment.capacity import Capacity
 from sim.experiment.compare import Comparison
 from sim.experiment.parting import Parting
@@ -148,7 +148,7 @@ def _differences(rows: Sequence[Difference], confidence: float) -> Table:
         caption="gain: how many times as many replications independent seeds would need",
     )  # fmt: skip
     table.add_column("")
-    for name in (rows[0].base, rows[0].other, "difference", f"{confidence:.0%} interval", "p", "gain"):
+    for name in (rows[0].base, rows[0].other, "difference", f"{percent(confidence)} interval", "p", "gain"):
         table.add_column(name, justify="right")
     for row in rows:
         unit = unit_of(row.metric)

@@ -18,7 +18,7 @@ from markupsafe import Markup
 from sim.analysis.intervals import Estimate
 from sim.analysis.metrics import HEADLINE, METRICS
 from sim.analysis.paired import Difference
-from sim.analysis.shown import shown, shown_estimate
+from sim.analysis.shown import percent, shown, shown_estimate
 from sim.analysis.slo import Verdict
 from sim.experiment.capacity import Capacity
 from sim.experiment.compare import Comparison
@@ -124,7 +124,7 @@ def look(thing: object) -> Look:
 @look.register
 def _(run: Run) -> Look:
     summary, scenario = run.summary, run.manifest["scenario"]
-    interval = f"{summary.confidence:.0%} interval"
+    interval = f"{percent(summary.confidence)} interval"
     tables = []
     if summary.slos:
         rows = [
@@ -200,7 +200,7 @@ def _(found: Comparison) -> Look:
 
 
 def _differences(found: Sequence[Difference], confidence: float) -> Table:
-    interval = f"{confidence:.0%} interval"
+    interval = f"{percent(confidence)} interval"
     rows: list[Row] = [
         (
             title_of(row.metric),

@@ -10,6 +10,7 @@ from matplotlib.ticker import NullLocator
 from sim.analysis.cohort import LIMIT_S
 from sim.analysis.indicators import OFFICIAL
 from sim.analysis.intervals import Estimate
+from sim.analysis.shown import percent
 from sim.analysis.tally import DELAY_GRID_S
 from sim.experiment.run import Run
 from sim.report.plots.letters import plain
@@ -52,7 +53,7 @@ def outcome_delay(run: Run, *, most: int = 5) -> Picture:
         handles.append(entry(f"{left_out} more not shown"))
     _scales(axes, _settled_s([curves[psp] for psp in ["", *worst] if psp in curves]))
     if curves:
-        legend(picture, handles, f"share within 2 s\n({run.summary.confidence:.0%} interval)")
+        legend(picture, handles, f"share within 2 s\n({percent(run.summary.confidence)} interval)")
     else:
         blank(axes, "no notification was accepted")
     what = "tokens of carts of the measured window, all replications together"

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
 from sim.analysis import intervals
+from sim.analysis.shown import percent
 from sim.experiment.run import Run
 from sim.report.plots.looks import BLACK, PALE, STROKES, nines
 from sim.report.plots.paper import Array, Picture, blank, drawn, legend, note, sheet
@@ -46,7 +47,7 @@ def citizen_wait(run: Run) -> Picture:
     objectives = _objectives(axes, run)
     if handles:
         legend(picture, [*handles, *objectives])
-    band = f"Grey: {run.summary.confidence:.0%} interval." if run.summary.replications > 1 else ""
+    band = f"Grey: {percent(run.summary.confidence)} interval." if run.summary.replications > 1 else ""
     note(picture, of_run(run, "carts of the measured window, all tries"), band)
     shown = [f"p{p:g} {run.summary.metrics[f'{METRIC}_p{p:g}'].mean:.3g} s" for p in (50, 95, 98, 99)]
     picture.alt = f"Citizen's wait by percentile, all carts: {', '.join(shown)}"
