@@ -37,7 +37,10 @@ class Ecs:
         return callee
 
     def pa_get_payment(self, request: Activate, leaves: float) -> Generator[Any, Any, Answered]:
-        """Answer with the debt position, unless it is closed already (PAA_PAGAMENTO_DUPLICATO)."""
+        """Answer with the debt position.
+
+        It is open: a receipt closes it, and the Node asks for no notice that has been paid (R3).
+        """
         activation: Any = request.body
         cart, draws = activation.attempt.cart, activation.draws
         served, left = yield from self.caller.call(
@@ -50,11 +53,7 @@ class Ecs:
             cart,
             _nothing_follows,
         )
-        if served is None:
-            return Answered(None, left)
-        if served.answer is Answer.OK and cart.ec_closed >> activation.notice & 1:
-            return Answered(Answer.KO, served.at)
-        return Answered(served.answer, served.at)
+        return Answered(None, left) if served is None else Answered(served.answer, served.at)
 
     def pa_send_rt(self, recipient: Recipient, leaves: float) -> Generator[Any, Any, Answered]:
         """Take a receipt; the first one done closes the debt position, a later one is refused as a duplicate."""

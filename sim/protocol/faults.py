@@ -1,7 +1,10 @@
-"""Registry of the faults that the model's actors emit.
+"""Registry of the faults of the use case.
+
+The Node's own (PPT) are what its replies carry. Those of an EC (PAA) and of a PSP (CANALE) are what stands behind a
+valid KO of theirs: the Node does not validate which (SANP), and no rule of the use case tells them apart.
 
 A fault is *definite* when its receiver knows that the work was not done, and *retryable* when the platform's rules
-let the same request be sent again. Add a fault here before emitting it anywhere.
+let the same request be sent again. Add a fault of the Node here before emitting it anywhere.
 
 Source: SANP "Gestione degli errori"; closePaymentV2 is a REST call and answers with an HTTP status instead.
 """
