@@ -1,7 +1,7 @@
 """Assembly: from a scenario to actors that are wired together and ready to run."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,8 @@ from sim.scenario.presets import settings_of
 from sim.scenario.schema import Incident, PoolSection, Scenario, Servers
 
 Array = npt.NDArray[Any]
+_PLANNED_AS = {"paGetPayment": "ask", "paSendRT": "receipt", "pspNotifyPaymentV2": "notify"}
+"""How the plan calls the primitives that a callee answers."""
 
 
 class _Incidents:
@@ -193,14 +195,24 @@ class _Builder:
         else:
             station = self.station(name, servers)
         pool = self.pool("node.ec_pool", self.scenario.node.ec_pool)
-        return Callee(group, station, pool, self.troubles[name], self._uniform)
+        return Callee(group, station, pool, self.troubles[name], self._uniform, self._usual(group))
 
     def psp(self, code: int) -> Callee:
         """Return a PSP."""
         servers = self.scenario.psps[code]
         name = f"psps.{servers.name}"
         pool = self.pool("node.psp_pool", self.scenario.node.psp_pool)
-        return Callee(code, self.station(name, servers), pool, self.troubles[name], self._uniform)
+        station = self.station(name, servers)
+        return Callee(code, station, pool, self.troubles[name], self._uniform, self._usual(code))
+
+    def _usual(self, code: int) -> Callable[[str, Address], float]:
+        """Return who knows the service times of one callee."""
+
+        def usual_s(primitive: str, address: Address) -> float:
+            cart, attempt, notice, send = address
+            return self.plan.service_s(_PLANNED_AS[primitive], cart, notice, code, attempt, send)
+
+        return usual_s
 
     def _uniform(self, decision: str, address: Address) -> float:
         cart, attempt, notice, send = address

@@ -14,11 +14,11 @@ from sim.kernel.incidents import Factor, Timeline
 from sim.kernel.pool import Pool
 from sim.kernel.station import Station
 from sim.model.cart import Cart, beside
-from sim.model.ends import CallEnd, chosen_end, code, thresholds
+from sim.model.ends import CallEnd, chosen_end, code, own_time, thresholds
 from sim.model.plan import CallDraws
 from sim.model.recorder import Recorder
 from sim.protocol.messages import Answer
-from sim.scenario.schema import HANG_TIME_S, Ends
+from sim.scenario.schema import Ends
 
 _OK, _HANG, _LOST_REPLY, _LOST_REQUEST, _UNREACHABLE, _MALFORMED, _KO = map(int, CallEnd)
 
@@ -28,6 +28,8 @@ Late = Callable[["Served"], Steps]
 """What follows from a call that arrived when its caller had given up."""
 Uniform = Callable[[str, Address], float]
 """A uniform draw for a decision and a call, for decisions that only incidents ask for."""
+Usual = Callable[[str, Address], float]
+"""The service time of a call of a primitive, whatever its end."""
 
 
 class Served(NamedTuple):
@@ -62,16 +64,23 @@ class Trouble:
 class Callee:
     """One actor that answers calls."""
 
-    __slots__ = ("code", "pool", "station", "troubles", "uniform")
+    __slots__ = ("code", "pool", "station", "troubles", "uniform", "usual_s")
 
     def __init__(
-        self, code: int, station: Station, pool: Pool | None, troubles: tuple[Trouble, ...], uniform: Uniform
+        self,
+        code: int,
+        station: Station,
+        pool: Pool | None,
+        troubles: tuple[Trouble, ...],
+        uniform: Uniform,
+        usual_s: Usual,
     ) -> None:
         self.code = code
         self.station = station
         self.pool = pool
         self.troubles = troubles
         self.uniform = uniform
+        self.usual_s = usual_s
 
     def serve(self, now: float, primitive: str, drawn: CallDraws, gives_up: float, address: Address) -> Served:
         """Take a call that arrives now; its caller gives up at `gives_up`."""
@@ -84,7 +93,8 @@ class Callee:
         if end == _LOST_REQUEST:
             return Served(Answer.TIMEOUT, gives_up)
         if end == _UNREACHABLE or (taken := self.station.submit(now, drawn.work_s)) is None:
-            refused = now + drawn.back_s
+            connecting_s = drawn.work_s if end == _UNREACHABLE else 0.0
+            refused = now + connecting_s + drawn.back_s
             return Served(Answer.UNREACHABLE, refused) if refused <= gives_up else Served(Answer.TIMEOUT, gives_up)
         start, served, killed = taken
         if end == _HANG:
@@ -98,32 +108,40 @@ class Callee:
         return Served(Answer.KO if end == _KO else Answer.MALFORMED, at, done, start, served)
 
     def _troubled(self, now: float, primitive: str, drawn: CallDraws, address: Address) -> CallDraws | None:
-        """Return what incidents make of a call that arrives now; None if it does not arrive."""
-        factor = 1.0
+        """Return what incidents make of a call that arrives now; None if it does not arrive.
+
+        In an outage nothing else matters; of two mixes at once the later in the scenario holds.
+        """
+        factor, down, ends = 1.0, False, None
         for trouble in self.troubles:
             if trouble.factor is not None and trouble.primitive in ("", primitive):
                 factor *= trouble.factor.at(now)
-            elif trouble.effect != "lost_replies" and trouble.strikes(primitive, now):
+            elif trouble.strikes(primitive, now):
                 if trouble.effect == "partition":
                     return None
                 if trouble.effect == "outage":
-                    drawn = drawn._replace(end=_UNREACHABLE)
-                elif trouble.ends is not None and drawn.end != _UNREACHABLE:
-                    drawn = self._mixed(trouble.ends, primitive, drawn, address)
-        return drawn if factor == 1.0 else drawn._replace(work_s=drawn.work_s * factor)
+                    down = True
+                elif trouble.effect == "mix":
+                    ends = trouble.ends
+        if down:
+            return drawn._replace(end=_UNREACHABLE, work_s=0.0)
+        if ends is not None:
+            drawn = self._mixed(ends, primitive, drawn, address)
+        if factor == 1.0 or drawn.end == _UNREACHABLE:
+            return drawn
+        return drawn._replace(work_s=drawn.work_s * factor)
 
     def _mixed(self, ends: Ends, primitive: str, drawn: CallDraws, address: Address) -> CallDraws:
-        """Let a call end by another mix of ends."""
+        """Let a call end by another mix of ends, whose times are its own too."""
+        usual_s = drawn.work_s if drawn.end == _OK else self.usual_s(primitive, address)
         end = code(thresholds(ends).tolist(), self.uniform(f"{primitive}.end", address))
         if end == _OK:
-            return drawn._replace(end=end)
-        chosen, work = chosen_end(ends, end), drawn.work_s
-        if chosen.time is not None:
-            work = chosen.time.quantile(self.uniform(f"{primitive}.work", address))
-        elif end == _HANG:
-            work = HANG_TIME_S
+            return drawn._replace(end=end, work_s=usual_s)
+        chosen = chosen_end(ends, end)
+        time = own_time(chosen, end)
+        work_s = usual_s if time is None else time.quantile(self.uniform(f"{primitive}.work", address))
         done = end == _MALFORMED and self.uniform(f"{primitive}.done", address) < chosen.done
-        return drawn._replace(end=end, work_s=work, done=done)
+        return drawn._replace(end=end, work_s=work_s, done=done)
 
     def cut_off(self, at: float) -> bool:
         """Whether the link to the Node is cut at a moment, for whatever this actor sends of its own accord."""

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sim.scenario.schema import End, Ends
+from sim.kernel.distributions import Constant, Distribution
+from sim.scenario.schema import HANG_TIME_S, End, Ends
 
 Array = npt.NDArray[Any]
 
@@ -53,6 +54,23 @@ def chosen_end(ends: Ends, code: int) -> End:
     """Return what a mix says of an end other than ok, by its code."""
     end: End = getattr(ends, IN_ORDER[CallEnd.KO - code])
     return end
+
+
+def own_time(end: End, code: int) -> Distribution | None:
+    """Return how long an end takes where that is not the service time.
+
+    It is the end's own time if it has one; otherwise a hung call holds its worker for the hang time, and a connection
+    is refused at once.
+    """
+    if end.time is not None:
+        return end.time
+    return _UNSAID.get(code)
+
+
+_UNSAID: dict[int, Distribution] = {
+    CallEnd.HANG: Constant(HANG_TIME_S),
+    CallEnd.UNREACHABLE: Constant(0.0),
+}
 
 
 def code(table: Sequence[float], u: float) -> int:

@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from sim.kernel.distributions import Constant, Distribution
 from sim.kernel.streams import Streams
-from sim.model.ends import IN_ORDER, codes, tables
-from sim.scenario.schema import HANG_TIME_S, Link, Scenario, Service
+from sim.model.ends import IN_ORDER, codes, own_time, tables
+from sim.scenario.schema import Link, Scenario, Service
 
 Array = npt.NDArray[Any]
 
@@ -103,15 +103,16 @@ class _CallPlan:
     def __init__(self, name: str, link: Link, services: Sequence[Service]) -> None:
         self.name = name
         self.link = link
+        self.services = services
         self.service = _Family([s.time for s in services])
         self.thresholds = tables([s.ends for s in services])
         mixes = [[getattr(s.ends, end) for end in IN_ORDER] for s in services]
         self.done = np.array([[end.done for end in mix] for mix in mixes])
         self.times = {
-            (callee, 6 - k): end.time if end.time is not None else Constant(HANG_TIME_S)
+            (callee, 6 - k): time
             for callee, mix in enumerate(mixes)
             for k, end in enumerate(mix)
-            if end.probability > 0 and (end.time is not None or IN_ORDER[k] == "hang")
+            if end.probability > 0 and (time := own_time(end, 6 - k)) is not None
         }
 
     def columns(self, callees: Array, draw: Callable[[str], Array]) -> tuple[list[Any], ...]:
@@ -174,6 +175,12 @@ class Plan:
             np.array([callee]), lambda what: self.streams.block(prefix + what, number, 1, at)
         )
         return CallDraws(*(column[0] for column in columns))
+
+    def service_s(self, primitive: str, number: int, notice: int, callee: int, attempt: int, send: int) -> float:
+        """Return the work that a call makes when its end has no time of its own, whatever its draws say of its end."""
+        prefix = f"{notice}." if notice >= 0 else ""
+        time = self.calls[primitive].services[callee].time
+        return self.value(time, f"{prefix}{primitive}.work", number, attempt * SENDS + send)
 
     def uniform(self, decision: str, number: int, attempt: int = 0) -> float:
         """Return a single uniform for a decision that is rarely taken."""

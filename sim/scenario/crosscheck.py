@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from sim.scenario import slos
 from sim.scenario.flaws import listed, suggestion
-from sim.scenario.schema import FASTEST_PER_S, LONGEST_S, SLO_LENGTH, Ends, Incident
+from sim.scenario.schema import FASTEST_PER_S, LONGEST_S, SLO_LENGTH, End, Ends, Incident
 from sim.scenario.units import duration_s, rate_per_s, share
 
 Found = Iterator[tuple[str, str, str]]
@@ -23,6 +23,7 @@ MAX_CARTS = 1e9
 PRIMITIVES = {"psps": ("pspNotifyPaymentV2",), "ecs": ("paGetPayment", "paSendRT")}
 EFFECTS = get_args(Incident.model_fields["effect"].annotation)
 EFFECT_OF = {"factor": "slowdown", "share": "lost_replies", "ends": "mix", "in_service": "outage"}
+DONE = End.model_fields["done"].default
 UNSET = Incident(target="node", effect="outage").model_dump(mode="json", exclude_none=True)
 """An incident that says no more than it must: what a dump of a scenario says, though nobody wrote it."""
 
@@ -144,6 +145,11 @@ def _ends(scenario: Mapping[str, Any]) -> Found:
         if set(ends) <= set(Ends.model_fields) and total > 1 + TOLERANCE:
             said = f"has probabilities that add up to {100 * total:.6g}%"
             yield f"{path}.ends", said, "write at most 100%; the rest is ok"
+        for name, end in ends.items():
+            if name == "lost_request" and _section(end).get("time") is not None:
+                yield f"{path}.ends.{name}.time", "means nothing for a call that does not arrive", "leave it out"
+            if name in Ends.model_fields and name != "malformed" and _section(end).get("done", DONE) != DONE:
+                yield f"{path}.ends.{name}.done", f"means nothing for {name}", "leave it out, or write malformed"
 
 
 def _incident(path: str, incident: Mapping[str, Any], names: Mapping[str, list[str]]) -> Found:

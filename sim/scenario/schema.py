@@ -270,7 +270,9 @@ class End(Section):
 
     probability: Share
     time: Delay | None = Field(
-        default=None, description="how long a worker is held: the service time unless given, for hang 60 s (assumed)"
+        default=None,
+        description="how long a worker is held: the service time unless given, for hang 60 s (assumed); "
+        "unreachable: how long it takes to be refused, no time unless given; lost_request: none",
     )
     done: Share = Field(default=0.5, description="malformed: how often the work is done all the same")
 

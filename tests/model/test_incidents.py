@@ -235,6 +235,23 @@ def test_a_mix_can_be_better_than_usual():
     assert notified(incident("psps.psp", "mix", 110, 1), psps=[always]).notify_answer == "ok"
 
 
+@pytest.mark.parametrize("usual", ["hang", "unreachable", {"ko": {"probability": 1, "time": "5 s"}}])
+def test_nothing_of_the_usual_end_is_left_in_a_mix(usual):
+    """Taken at 110.80 and answered after 0.6 s of work and 0.03 s of way back, whatever would have become of it."""
+    ends = usual if isinstance(usual, dict) else {usual: 1}
+    always = {**PSP, "pspNotifyPaymentV2": {"time": "600 ms", "ends": ends}}
+    payment = notified(incident("psps.psp", "mix", 110, 1), psps=[always])
+    assert (payment.notify_answer, payment.answered_s) == ("ok", near(111.43))
+
+
+def test_a_slow_down_does_not_slow_a_refused_connection():
+    """Nobody works on it: refused after 2 s to connect, at 110.80 + 2.03, however slow the PSP is."""
+    refused = {**PSP, "pspNotifyPaymentV2": {"ends": {"unreachable": {"probability": 1, "time": "2 s"}}}}
+    slow = incident("psps.psp", "slowdown", 110, 10, factor=9)
+    assert notified(psps=[refused]).answered_s == near(112.83)
+    assert notified(slow, psps=[refused]).answered_s == near(112.83)
+
+
 def test_a_call_that_hangs_in_a_mix_holds_its_worker_for_the_hang_time(tmp_path):
     """One worker, hanging for a minute from 110.80: the second call is taken at 170.80."""
     records = run(

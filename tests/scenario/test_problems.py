@@ -203,6 +203,26 @@ def test_lists_need_their_items_names_and_sums(folder, change, said):
     assert found[0].startswith(f"{place}  {said}")
 
 
+@pytest.mark.parametrize(
+    ("ends", "said"),
+    [
+        (
+            "{lost_request: {probability: 1%, time: @3 s}}",
+            "lost_request.time  means nothing for a call that does not arrive  leave it out",
+        ),
+        (
+            "{ko: {probability: 1%, done: @30%}}",
+            "ko.done  means nothing for ko  leave it out, or write malformed",
+        ),
+    ],
+)
+def test_an_end_says_nothing_that_would_be_passed_over(folder, ends, said):
+    """A call that does not arrive takes no time at its callee, and a refusal leaves no doubt of what was done."""
+    text = SMALL.replace("{name: ec-1, share: 100%}", f"{{name: ec-1, share: 100%, paGetPayment: {{ends: {ends}}}}}")
+    (place,), found = marked(folder, text)
+    assert found == [f"{place}  ecs.ec-1.paGetPayment.ends.{said}"]
+
+
 def test_sections_that_are_missing_are_missing_at_the_top(folder):
     """A wrong key does not stand for the right one."""
     assert folder.problems(SMALL.replace("ecs:", "eks:")) == [
