@@ -72,7 +72,8 @@ def compare(
             return
         wanted = Rule(precision_of(precision), maximum) if count == AUTO else count
         try:
-            with shelf(out) as kept, crew(jobs) as workers, counting(Voice(stderr=True), quiet=quiet) as watch:
+            counted = counting(Voice(stderr=True), quiet=quiet, growing=count == AUTO)
+            with shelf(out) as kept, crew(jobs) as workers, counted as watch:
                 found = comparing(loaded, Laboratory(workers, kept), replications=wanted, watch=watch)
         except ScenarioError:
             raise

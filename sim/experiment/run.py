@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 class Progress:
     """How far a run is: seconds simulated and payments begun, over all replications.
 
-    Of a live run, `snapshot` is how the replication looks that has just said something of itself.
+    Of a live run, `snapshot` is how the replication looks that has just said something of itself. `growing` says that a
+    rule may want more than `of`, and so more than `total_s`.
     """
 
     simulated_s: float
@@ -49,6 +50,7 @@ class Progress:
     replications: int
     of: int
     snapshot: Snapshot | None = None
+    growing: bool = False
 
 
 Watch = Callable[[Progress], None]
@@ -181,14 +183,13 @@ def _into(
     tallies: list[Tally] = []
     looks = Looks(wanted, asked, loaded.scenario.run.confidence)
     interrupted = False
-    meter = _Meter(loaded, looks.next, watch)
+    meter = _Meter(loaded, looks, watch)
     live = live and watch is not None
     try:
         with crew(min(jobs, looks.at_most)) as workers:
             laboratory = Laboratory(workers, report=meter.heard)
-            while (count := looks.next) > len(tallies):
-                meter.count = count
-                more = [Task("", loaded, n, quantiles, draft, record, live) for n in range(len(tallies), count)]
+            while looks.next > len(tallies):
+                more = [Task("", loaded, n, quantiles, draft, record, live) for n in range(len(tallies), looks.next)]
                 for _, each in laboratory.tallies(more):
                     tallies.append(each)
                     meter.finished(each)
@@ -224,9 +225,9 @@ def _into(
 class _Meter:
     """Adds up what the replications report."""
 
-    def __init__(self, loaded: Loaded, count: int, watch: Watch | None) -> None:
+    def __init__(self, loaded: Loaded, looks: Looks, watch: Watch | None) -> None:
         self.each_s = end_of_arrivals_s(loaded.scenario)
-        self.count = count
+        self.looks = looks
         self.watch = watch
         self.at: dict[int, tuple[float, int]] = {}
         self.done = 0
@@ -244,4 +245,5 @@ class _Meter:
     def _tell(self, snapshot: Snapshot | None = None) -> None:
         if self.watch is not None:
             simulated, payments = (sum(column) for column in zip(*self.at.values(), strict=True))
-            self.watch(Progress(simulated, self.each_s * self.count, int(payments), self.done, self.count, snapshot))
+            count, growing = self.looks.next, self.looks.rule is not None
+            self.watch(Progress(simulated, self.each_s * count, int(payments), self.done, count, snapshot, growing))

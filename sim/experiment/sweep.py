@@ -45,7 +45,8 @@ _AT_ONCE = 200
 class SweepProgress:
     """How far a sweep is: points and replications that are finished, and how many of the points were found finished.
 
-    Where a rule adds replications, `replications_of` are those that are known to be wanted so far.
+    Where a rule adds replications, `growing`, `replications_of` are those that are known to be wanted so far, and those
+    of points that were found finished are in neither number: a finished point is counted, not read.
     """
 
     points: int
@@ -53,6 +54,7 @@ class SweepProgress:
     replications: int
     replications_of: int
     found: int
+    growing: bool = False
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -229,8 +231,7 @@ class _Plan:
 
     def carry_out(self, laboratory: Laboratory, kept: Shelf, watch: Watch | None, flagged: Flagged | None) -> None:
         """Finish every point that is not; raises `ScenarioError` at the end for those that cannot be loaded."""
-        first = Looks(self.wanted, (), self.confidence).next
-        far = _Far(len(self.design), first, self._found, watch)
+        far = _Far(len(self.design), Looks(self.wanted, (), self.confidence), self._found, watch)
         under_way: dict[int, _Open] = {}
         problems: list[Problem] = []
         more: deque[Task] = deque()
@@ -290,28 +291,29 @@ class _Plan:
 class _Far:
     """How far a sweep is. What another sweep on the same shelf finishes meanwhile counts as found."""
 
-    def __init__(self, points: int, count: int, found: list[int], watch: Watch | None) -> None:
+    def __init__(self, points: int, of_point: Looks, found: list[int], watch: Watch | None) -> None:
         self._found = found
-        self._count = count
+        self._first = of_point.next
         self._watch = watch
-        already = sum(found)
-        self._now = SweepProgress(already, points, already * count, points * count, already)
-        self._tell(0, 0, 0)
+        self._now = SweepProgress(0, points, 0, points * self._first, 0, growing=of_point.rule is not None)
+        self._tell_found(sum(found))
 
     def found_in(self, block: int, finished: int) -> None:
         """Count what has been finished by others in a block since the sweep began."""
         if more := finished - self._found[block]:
-            self._tell(more, more * self._count, more)
+            self._tell_found(more)
 
     def replication(self, *, ends_point: bool, more: int) -> None:
         """Count a replication, and those that are wanted after a look at it and the others of its point."""
-        self._tell(int(ends_point), 1, 0, more)
+        self._tell(points=int(ends_point), replications=1, replications_of=more)
 
-    def _tell(self, points: int, replications: int, found: int, more: int = 0) -> None:
-        now = self._now
-        self._now = SweepProgress(
-            now.points + points, now.of, now.replications + replications, now.replications_of + more, now.found + found
-        )
+    def _tell_found(self, points: int) -> None:
+        count = points * self._first
+        done, gone = (0, -count) if self._now.growing else (count, 0)
+        self._tell(points=points, found=points, replications=done, replications_of=gone)
+
+    def _tell(self, **more: int) -> None:
+        self._now = replace(self._now, **{name: getattr(self._now, name) + count for name, count in more.items()})
         if self._watch is not None:
             self._watch(self._now)
 

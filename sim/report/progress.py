@@ -30,40 +30,71 @@ def watching(console: Console, *, quiet: bool) -> Iterator[Watch | None]:
 
 @contextmanager
 def watching_points(console: Console, *, quiet: bool) -> Iterator[Callable[[SweepProgress], None] | None]:
-    """Give something that shows how far a sweep is, as long as the context lasts."""
+    """Give something that shows how far a sweep is, as long as the context lasts.
+
+    The bar, and with it the time that is left, is of replications; of points where nobody knows how many replications
+    these will take.
+    """
+    with _telling(console, quiet=quiet) as tell:
+
+        def watch(far: SweepProgress) -> None:
+            done, of = (far.points, far.of) if far.growing else (far.replications, far.replications_of)
+            if tell is not None:
+                tell(done, of, _of_points(far))
+
+        yield None if tell is None else watch
+
+
+@contextmanager
+def counting(console: Console, *, quiet: bool, growing: bool = False) -> Iterator[Callable[[int, int], None] | None]:
+    """Give something that shows how many replications are finished, as long as the context lasts.
+
+    Where their number is `growing`, the bar has no end and says nothing of the time that is left.
+    """
+    with _telling(console, quiet=quiet) as tell:
+
+        def watch(done: int, of: int) -> None:
+            if tell is not None:
+                tell(done, None if growing else of, _of_replications(done, of, growing=growing))
+
+        yield None if tell is None else watch
+
+
+Tell = Callable[[int, int | None, str], None]
+"""Hears how much is done, of how much if that is known, and what to say of it."""
+
+
+@contextmanager
+def _telling(console: Console, *, quiet: bool) -> Iterator[Tell | None]:
     if quiet:
         yield None
     elif console.is_terminal and not console.is_dumb_terminal:
         columns = (BarColumn(bar_width=None), TextColumn("{task.description}"), TimeRemainingColumn())
         with Progress(*columns, console=console, transient=True, expand=True) as bar:
             task = bar.add_task("starting", total=None)
-            yield lambda far: bar.update(
-                task, total=far.replications_of, completed=far.replications, description=_of(far)
-            )
+            yield lambda done, of, said: bar.update(task, total=of, completed=done, description=said)
     else:
         told_s = [time.perf_counter() - LINES_EVERY_S]
 
-        def watch(far: SweepProgress) -> None:
+        def watch(done: int, of: int | None, said: str) -> None:
             now_s = time.perf_counter()
-            if now_s - told_s[0] >= LINES_EVERY_S or far.points == far.of:
+            if now_s - told_s[0] >= LINES_EVERY_S or done == of:
                 told_s[0] = now_s
-                console.print(_of(far))
+                console.print(said)
 
         yield watch
 
 
-@contextmanager
-def counting(console: Console, *, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """Give something that shows how many replications are finished, as long as the context lasts."""
-    with watching_points(console, quiet=quiet) as watch:
-        yield None if watch is None else lambda done, of: watch(SweepProgress(done, of, done, of, 0))
+def _of_points(far: SweepProgress) -> str:
+    found = f" ({far.found} found finished)" if far.found else ""
+    done = _of_replications(far.replications, far.replications_of, growing=far.growing)
+    return f"{far.points}/{far.of} points{found}, {done}"
 
 
-def _of(far: SweepProgress) -> str:
-    done = f"{far.replications:,}/{far.replications_of:,} replications"
-    if far.of == far.replications_of:
-        return done
-    return f"{far.points}/{far.of} points{f' ({far.found} found finished)' if far.found else ''}, {done}"
+def _of_replications(done: int, of: int, *, growing: bool) -> str:
+    if not growing:
+        return f"{done:,}/{of:,} replications"
+    return f"{done:,} replications{f' and at least {of - done:,} more' if of > done else ''}"
 
 
 class Pace:
@@ -90,8 +121,15 @@ class Pace:
         return (
             f"{far.simulated_s / 3600:.2f} of {far.total_s / 3600:.2f} h simulated",
             f"{far.payments:,} payments, {(far.payments - from_payments) / spent_s:,.0f}/s",
-            f"{minutes(spent_s / done_s * (far.total_s - far.simulated_s))} left" if done_s > 0 else "",
+            _left(spent_s / done_s * (far.total_s - far.simulated_s), far) if done_s > 0 else "",
         )
+
+
+def _left(seconds: float, far: Far) -> str:
+    """Say how long the rest will take, as far as it is known: after the last one wanted, more may be."""
+    if not far.growing:
+        return f"{minutes(seconds)} left"
+    return f"at least {minutes(seconds)} left" if far.replications < far.of else ""
 
 
 def minutes(seconds: float) -> str:

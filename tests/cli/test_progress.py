@@ -7,7 +7,8 @@ import pytest
 
 import sim.report.progress
 from sim.experiment.run import Progress
-from sim.report.progress import watching
+from sim.experiment.sweep import SweepProgress
+from sim.report.progress import counting, watching, watching_points
 from sim.report.terminal import Voice
 
 
@@ -85,6 +86,48 @@ def test_hours_are_said_as_hours(clock):
         clock.now_s += 1000
         watch(far(0.4, 100, 0))
     assert memory.getvalue().rstrip().endswith("2:30:00 left")
+
+
+def test_where_a_rule_adds_replications_no_more_is_said_than_is_known(clock):
+    """A quarter of the work in 10 s leaves 30 s at least; when all that were wanted are there, nothing is known."""
+    console, memory = voice(terminal=False)
+    with watching(console, quiet=False) as watch:
+        for hours, done in ((1, 2), (4, 8)):
+            clock.now_s += 10
+            watch(Progress(3600.0 * hours, 4 * 3600.0, 100, done, 8, growing=True))
+    ends = [line.rpartition("/s")[2] for line in memory.getvalue().splitlines()]
+    assert ends == [", at least 0:30 left", ""]
+
+
+@pytest.mark.parametrize(
+    ("far", "said"),
+    [
+        (SweepProgress(3, 3, 3, 3, 0), "3/3 points, 3/3 replications"),
+        (
+            SweepProgress(1, 9, 7, 50, 1, growing=True),
+            "1/9 points (1 found finished), 7 replications and at least 43 more",
+        ),
+        (SweepProgress(9, 9, 1250, 1250, 0, growing=True), "9/9 points, 1,250 replications"),
+    ],
+)
+def test_points_are_counted_with_the_replications_that_are_known_of(far, said):
+    """Points are named however many replications each has; where a rule adds these, their number has no end yet."""
+    console, memory = voice(terminal=False)
+    with watching_points(console, quiet=False) as watch:
+        watch(far)
+    assert memory.getvalue() == f"{said}\n"
+
+
+def test_a_bar_of_replications_without_end_says_nothing_of_the_time_left():
+    """It has the same words as the lines; one that has an end has room for minutes and seconds behind them."""
+    shown = []
+    for growing in (True, False):
+        console, memory = voice(terminal=True)
+        with counting(console, quiet=False, growing=growing) as watch:
+            watch(10, 16)
+        shown.append(re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", memory.getvalue()).split("\n")[0])
+    assert shown[0].endswith(" 10 replications and at least 6 more ")
+    assert shown[1].endswith(" 10/16 replications -:--:--")
 
 
 def test_a_terminal_gets_a_bar_that_goes_away():

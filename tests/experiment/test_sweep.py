@@ -257,7 +257,16 @@ def test_a_sweep_that_adds_replications_tells_how_many_it_knows_of(added):
     assert (heard[0].replications, heard[0].replications_of) == (0, 15)
     last = heard[-1]
     assert (last.points, last.replications, last.replications_of) == (3, sum(counts), sum(counts))
-    assert all(far.replications <= far.replications_of for far in heard)
+    assert all(far.growing and far.replications <= far.replications_of for far in heard)
+
+
+def test_points_found_finished_count_no_replications_where_a_rule_adds_them(added, swept):
+    """How many they took is not looked up: of four points, three of them found, five of the fourth are known of."""
+    added()
+    heard, more = [], ("arrivals.rate=2/s,20/s,40/s,80/s",)
+    swept(*more, replications=RULE, sets=['slos=["paid_share >= 50%"]'], watch=heard.append)
+    assert (heard[0].points, heard[0].found, heard[0].replications, heard[0].replications_of) == (3, 3, 0, 5)
+    assert heard[-1].replications == heard[-1].replications_of
 
 
 ADDING = """
