@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sim.records import ON_REQUEST
+from sim.records import ON_REQUEST, TABLES
 from sim.store import StoreError, read_document
 
 Array = npt.NDArray[Any]
@@ -139,10 +139,14 @@ class Recorded:
         carts: tuple[int, int] | None = None,
         window: Window | None = None,
     ) -> Columns:
-        """Return columns of one replication; only of carts from one to another, or of what lies in a window."""
+        """Return columns of one replication; only of carts from one to another, or of what lies in a window.
+
+        A table that lacks a column was recorded by another version, and is refused.
+        """
         keys = {"replication": (replication, replication)} | ({} if carts is None else {"cart": carts})
         read = None if wanted is None else list(dict.fromkeys([*keys, *wanted]))
         with _reading(self._file(name)) as file:
+            self._refuse_another_version(name, file.schema_arrow.names, read)
             table = file.read_row_groups(_groups(file, keys, window), read).unify_dictionaries()
         found = _columns(table)
         mine = np.logical_and.reduce([(found[key] >= low) & (found[key] <= high) for key, (low, high) in keys.items()])
@@ -159,6 +163,13 @@ class Recorded:
 
     def _file(self, name: str) -> Path:
         return self.folder / f"{name}.parquet"
+
+    def _refuse_another_version(self, name: str, has: Sequence[str], read: Sequence[str] | None) -> None:
+        """Raise `StoreError` if a table lacks columns that are to be read, all those of this version if not said."""
+        wanted = [column.name for column in TABLES[name]] if read is None else read
+        if lacking := [each for each in wanted if each not in has]:
+            said = f"has no {' and no '.join(lacking)}, since another version recorded it"
+            raise StoreError(f"{self._file(name)}: {said}; run it again {self._how(self.manifest['recorded'])}")
 
     def _how(self, needs: Sequence[str]) -> str:
         """Return how to make the same run with what is missing."""

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from datetime import datetime
 
+import pyarrow.parquet as pq
 import pytest
 
 
@@ -144,6 +145,16 @@ def test_a_run_without_records_of_calls_is_refused_with_the_command_that_makes_t
     assert pagopa_sim(*command[1:], "--quiet", "--jobs", "1").code == 0
     (again,) = (each for each in tmp_path.glob("results/small/*") if each != folder)
     assert pagopa_sim("trace", again, "--pick", "slowest").code == 0
+
+
+@pytest.mark.parametrize("words", [("--as", "csv"), ("--pick", "slowest")])
+def test_a_run_of_another_version_is_refused_in_a_line_and_nothing_is_printed(trace, recorded, words):
+    """Its calls do not say when they were asked for; the command in the answer makes such a run anew."""
+    pq.write_table(pq.read_table(recorded / "calls.parquet").drop_columns(["asked_s"]), recorded / "calls.parquet")
+    ended = trace(*words)
+    assert (ended.code, ended.out) == (2, "")
+    assert "calls.parquet: has no asked_s, since another version recorded it; run it again as pagopa-sim" in ended.err
+    assert "Traceback" not in ended.err
 
 
 @pytest.mark.usefixtures("scenario")

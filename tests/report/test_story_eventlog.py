@@ -197,6 +197,28 @@ def test_a_token_belongs_to_one_payment_and_a_session_to_one_call(run, table):
     assert (interface.groupby("sessionId")["tipoEvento"].nunique() == 1).all()
 
 
+def test_a_change_belongs_to_the_session_of_the_call_that_brought_it_about(table):
+    """That call has a request with this session before the change and, where it is answered, the response not before.
+
+    The change has the call's sessionIdOriginal and businessProcess too. Some calls were sent again after a first send
+    that came to nothing: their changes are not in the first session.
+    """
+    changes = table[(table["categoriaEvento"] == "INTERNO") & ~table["tipoEvento"].isin(["mod3CancelV2", "paSendRt"])]
+    keys = ["sessionId", "iuv", "transactionId"]
+    own = ["sessionId", "sessionIdOriginal", "businessProcess", "tipoEvento", "iuv", "transactionId"]
+    interface = table[table["categoriaEvento"] == "INTERFACCIA"]
+    requests = interface[interface["sottoTipoEvento"] == "REQ"]
+    joined = changes.merge(requests[[*own, "dataOraEvento"]], on=own, how="left", suffixes=("", "_req"))
+    assert len(joined) == len(changes)
+    assert joined["dataOraEvento_req"].notna().all()
+    assert (joined["dataOraEvento_req"] <= joined["dataOraEvento"]).all()
+    responses = interface[interface["sottoTipoEvento"] == "RESP"]
+    joined = changes.merge(responses[[*keys, "dataOraEvento"]], on=keys, suffixes=("", "_resp"))
+    assert (joined["dataOraEvento"] <= joined["dataOraEvento_resp"]).all()
+    firsts = requests.drop_duplicates(["tipoEvento", "iuv", "transactionId"])["sessionId"]
+    assert (~changes["sessionId"].isin(firsts)).any()
+
+
 def test_faults_are_those_of_the_nodes_replies(run, table):
     """Counted in the records; each with what it means."""
     faults = table[table["faultCode"] != ""].drop_duplicates("sessionId")

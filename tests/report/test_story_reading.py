@@ -102,6 +102,17 @@ def test_a_table_that_is_broken_is_refused_by_name(tmp_path):
         Recorded(folder).rows("calls", 0, 0)
 
 
+def test_a_table_of_another_version_is_refused_with_the_command_that_records_it_anew(tmp_path):
+    """Its calls lack a column: whoever reads all of them, or this one, is told; other columns can be read."""
+    folder = stored(tmp_path).folder
+    pq.write_table(pq.read_table(folder / "calls.parquet").drop_columns(["asked_s"]), folder / "calls.parquet")
+    said = r"calls\.parquet: has no asked_s, since another version recorded it; run it again with --record calls,states"
+    for wanted in (None, ["cart", "asked_s"]):
+        with pytest.raises(StoreError, match=said):
+            Recorded(folder).columns("calls", 0, wanted)
+    assert len(Recorded(folder).columns("calls", 0, ["cart"])) > 0
+
+
 def row(run, which):
     """Return a payment's row of the whole table."""
     table = run.payments

@@ -2,9 +2,9 @@
 
 A call is a REQ and, if the Node sent or got an answer, a RESP, categoriaEvento INTERFACCIA; a change of status is an
 INTERN, CAMBIO_STATO. As in the real log a call for a whole cart has rows for each of its payments, under one
-sessionId. Of changes, those of a position have no paymentToken, and those of a receipt have no canale. Identifiers are
-made from the seed and the payment: the same run gives the same log. The run begins on 1 January 2024, at the scenario's
-`start_hour`.
+sessionId, which the changes have that it brings about. Of changes, those of a position have no paymentToken, and those
+of a receipt have no canale. Identifiers are made from the seed and the payment: the same run gives the same log. The
+run begins on 1 January 2024, at the scenario's `start_hour`.
 Source: pagopa/pagopa-infra, observability (ReEvent and the KPI queries); pagopa/pagopa-nodo-re-to-datastore, samples;
 SANP, Giornale degli eventi.
 """
@@ -55,9 +55,10 @@ Row = dict[str, Any]
 
 
 def lines(events: Iterable[Row]) -> Iterator[str]:
-    """Yield the log as CSV, its header first, many lines at once."""
-    yield _csv([HEADER])
+    """Yield the log as CSV, its header first, many lines at once; nothing at all if the first ones cannot be read."""
     rows = map(itemgetter(*HEADER), events)
+    batch = list(islice(rows, _AT_ONCE))
+    yield _csv([HEADER, *batch])
     while batch := list(islice(rows, _AT_ONCE)):
         yield _csv(batch)
 
@@ -73,7 +74,7 @@ def events(
 ) -> Iterator[Row]:
     """Yield the events of a replication in order of time: of all payments or of one, in a window or from end to end."""
     payments, calls, states = _tables(run, replication, payment, window_s)
-    ids = _Identifiers(run, replication, payments)
+    ids = _Identifiers(run, replication, payments, calls)
     order = _in_order(payments, calls, states)
     if payment is not None:
         mine = ids.keys[order.payment] == _key(payment.cart, payment.attempt, payment.notice)
@@ -178,7 +179,7 @@ class _Known:
 class _Identifiers:
     """What the log calls everybody; made up, but always the same."""
 
-    def __init__(self, run: Recorded, replication: int, payments: Columns) -> None:
+    def __init__(self, run: Recorded, replication: int, payments: Columns, calls: Columns) -> None:
         self.seed = run.manifest["seed"]
         self.replication = replication
         self.payments = payments
@@ -186,6 +187,7 @@ class _Identifiers:
         self.psps = {each["name"]: number for number, each in enumerate(run.scenario["psps"], 1)}
         self.groups = {each["name"]: number for number, each in enumerate(run.scenario["ecs"], 1)}
         self._known: dict[int, _Known] = {}
+        self._sends = _sends(calls)
 
     def of(self, payment: int) -> _Known:
         """Return what is known of a payment."""
@@ -226,6 +228,25 @@ class _Identifiers:
         digits = self.hashed("session", primitive, row["cart"], row["attempt"], notice, send)
         return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
+    def send(self, primitive: str, row: Mapping[str, Any], at_s: float) -> int:
+        """Return which send of a call was under way at a moment, the first of several."""
+        notice = -1 if primitive in _OF_CART else row["notice"]
+        sends = self._sends.get((primitive, row["cart"], row["attempt"], notice), ())
+        return next((send for send, from_s, to_s in sends if from_s <= at_s <= to_s), 0)
+
+
+def _sends(calls: Columns) -> dict[tuple[str, int, int, int], list[tuple[int, float, float]]]:
+    """Return, of calls that were sent more than once, every send with its begin and end as the Node saw them."""
+    same = _key(calls["cart"], calls["attempt"], calls["notice"] + 1) * len(PRIMITIVES) + calls["primitive"]
+    found: dict[tuple[str, int, int, int], list[tuple[int, float, float]]] = {}
+    for call in calls.at(np.flatnonzero(np.isin(same, same[calls["send"] > 0]))).plain():
+        called = call["primitive"] in _CALLED
+        from_s, to_s = (call["arrived_s"], call["served_s"]) if called else (call["sent_s"], call["answered_s"])
+        if from_s is not None and to_s is not None:
+            key = call["primitive"], call["cart"], call["attempt"], call["notice"]
+            found.setdefault(key, []).append((call["send"], from_s, to_s))
+    return found
+
 
 def _told(order: _Order, calls: Columns, states: Columns, ids: _Identifiers) -> Iterator[Row]:
     """Yield the columns of some events, without their times."""
@@ -239,17 +260,14 @@ def _told(order: _Order, calls: Columns, states: Columns, ids: _Identifiers) -> 
 def _call(call: Row, kind: int, ids: _Identifiers, known: _Known) -> Row:
     """Return the columns of a request or a response."""
     primitive: str = call["primitive"]
-    row, begun_by = known.row, _BEGUN_BY.get(primitive, primitive)
-    called = primitive in _CALLED
+    row, called = known.row, primitive in _CALLED
     # The Node may ask an EC twice for one notice, with no number to tell the calls apart but their time.
     send = round(call["sent_s"] * 1e6) if primitive == "paGetPayment" else call["send"]
     told = known.about(primitive)
     told["categoriaEvento"] = "INTERFACCIA"
     told["sottoTipoEvento"] = "REQ" if kind == _REQ else "RESP"
     told["tipoEvento"] = primitive
-    told["sessionId"] = ids.session(primitive, row, send)
-    told["sessionIdOriginal"] = ids.session(begun_by, row)
-    told["businessProcess"] = SEND_AGAIN if primitive == "paSendRT" and send else begun_by
+    told |= _within(primitive, send, ids, row)
     told["esito"] = _esito(call, kind, called)
     if kind == _REQ:
         told["outcome"] = _carried(primitive, call["fault"], row)
@@ -258,6 +276,16 @@ def _call(call: Row, kind: int, ids: _Identifiers, known: _Known) -> Row:
     if (fault := call["fault"]) != "none":
         told["faultCode"], told["faultDescription"] = fault, FAULTS[Fault(fault)].meaning
     return told
+
+
+def _within(primitive: str, send: int, ids: _Identifiers, row: Row) -> Row:
+    """Return to which call, and to which process of the Node, something belongs."""
+    begun_by = _BEGUN_BY.get(primitive, primitive)
+    return {
+        "sessionId": ids.session(primitive, row, send),
+        "sessionIdOriginal": ids.session(begun_by, row),
+        "businessProcess": SEND_AGAIN if primitive == "paSendRT" and send else begun_by,
+    }
 
 
 def _esito(call: Row, kind: int, called: bool) -> str:
@@ -297,8 +325,9 @@ def _change(change: Row, ids: _Identifiers, known: _Known) -> Row:
     elif change["subject"] == "receipt":
         told["psp"] = told["canale"] = ""
     told["categoriaEvento"], told["sottoTipoEvento"], told["esito"] = "INTERNO", "INTERN", "CAMBIO_STATO"
-    told["tipoEvento"] = told["businessProcess"] = why
-    told["sessionId"] = ids.session(why, known.row, round(change["at_s"] * 1e6) if job else 0)
-    told["sessionIdOriginal"] = told["sessionId"]
-    told["status"] = change["status"]
+    told["tipoEvento"], told["status"] = why, change["status"]
+    if not job:
+        return told | _within(why, ids.send(why, known.row, change["at_s"]), ids, known.row)
+    told["businessProcess"] = why
+    told["sessionId"] = told["sessionIdOriginal"] = ids.session(why, known.row, round(change["at_s"] * 1e6))
     return told
