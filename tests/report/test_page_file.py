@@ -1,7 +1,9 @@
 """The page as a file: complete, the same every time, and nothing in it but what this program put there."""
 
 import re
+import resource
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -73,3 +75,34 @@ def test_a_page_is_written_whole_or_not_at_all(tmp_path, text):
     assert [each.name for each in tmp_path.iterdir()] == ["report.html"]
     with pytest.raises(StoreError, match="cannot be written"):
         write(text, tmp_path)
+    assert [each.name for each in tmp_path.iterdir()] == ["report.html"]
+
+
+@pytest.fixture
+def full_disk():
+    """Let no file of this process become longer than a thousand bytes."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.mark.usefixtures("full_disk")
+def test_a_page_for_which_there_is_no_room_leaves_nothing_and_the_older_one_as_it_was(tmp_path, text):
+    """The writing itself fails; no file is left beside the place."""
+    file = write("older", tmp_path / "report.html")
+    with pytest.raises(StoreError, match=r"report\.html: cannot be written \(File too large\)"):
+        write(text, file)
+    assert {each.name: each.read_text() for each in tmp_path.iterdir()} == {"report.html": "older"}
+
+
+def test_a_page_that_is_interrupted_leaves_nothing(tmp_path, text, monkeypatch):
+    """Ctrl-C when the page is written, but not yet in its place."""
+
+    def chmod(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "chmod", chmod)
+    with pytest.raises(KeyboardInterrupt):
+        write(text, tmp_path / "report.html")
+    assert list(tmp_path.iterdir()) == []

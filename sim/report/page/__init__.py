@@ -34,13 +34,14 @@ def write(text: str, file: str | Path) -> Path:
     try:
         with NamedTemporaryFile("wb", dir=place.parent, prefix=f".{place.name}-", delete=False) as beside:
             written = Path(beside.name)
-            beside.write(text.encode("utf-8", "replace"))
-        try:
-            written.chmod(0o644)
-            written.replace(place)
-        except OSError:
-            written.unlink()
-            raise
+            try:
+                beside.write(text.encode("utf-8", "replace"))
+                beside.close()
+                written.chmod(0o644)
+                written.replace(place)
+            except BaseException:  # a full disk, or somebody's Ctrl-C
+                written.unlink()
+                raise
     except OSError as error:
         raise StoreError(f"{place}: cannot be written ({error.strerror}); give another file with -o") from error
     return place

@@ -10,6 +10,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
+from matplotlib.patheffects import withStroke
 
 from sim.analysis.intervals import Estimate
 from sim.analysis.slo import Slo, Verdict, judge
@@ -109,4 +110,7 @@ def _frontier(axes: Axes, holds: Array, known: Array) -> None:
             if inside and known[other] and holds[row, column] != holds[other]:
                 corner = np.array([column + 0.5, row + 0.5])
                 segments.append([corner - (down, right), corner])
-    axes.add_collection(LineCollection(segments, colors=BLACK, linewidths=2.4, capstyle="projecting", zorder=3))
+    edge = withStroke(linewidth=4.8, foreground=_WHITE)  # so that it is seen among dark cells too
+    axes.add_collection(
+        LineCollection(segments, colors=BLACK, linewidths=2.4, capstyle="projecting", zorder=3, path_effects=[edge])
+    )
