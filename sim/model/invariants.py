@@ -13,7 +13,7 @@ import numpy.typing as npt
 from sim.protocol.messages import Answer, Outcome
 from sim.protocol.settings import ProtocolSettings
 from sim.protocol.statuses import SETTLED, PaymentStatus, RecipientStatus
-from sim.records import ANSWERS, PLACES
+from sim.records import ANSWERS, PLACES, STATUSES
 
 if TYPE_CHECKING:
     from sim.model.cart import Activation, Cart, Try
@@ -57,8 +57,11 @@ def _one_branch(attempt: "Try", now: float) -> None:
 
 def _receipts(activation: "Activation", settings: ProtocolSettings, now: float) -> None:
     payment = activation.payment
+    authorised = activation.authorised_s == activation.authorised_s
+    if authorised != (activation.place != "none"):
+        raise BrokenInvariantError("authorised money is in no place, or money was never taken", activation, now)
     if payment is None:
-        if activation.authorised_s == activation.authorised_s:
+        if authorised:
             raise BrokenInvariantError("money was taken without a token", activation, now)
         return
     paid = payment.status in SETTLED
@@ -73,7 +76,7 @@ def _receipts(activation: "Activation", settings: ProtocolSettings, now: float) 
 
 
 def records_hold(payments: Mapping[str, Array], receipt_max_retries: int) -> None:
-    """Invariants 1, 2, 4, 6 and 8 again, over the finished columns of `payments`, in order of cart, try and notice."""
+    """All but invariant 5 again, over the finished columns of `payments`, in order of cart, try and notice."""
     at = {name: ~np.isnan(column) for name, column in payments.items() if name.endswith("_s")}
     authorised, paid, closed = at["authorised_s"], at["paid_s"], at["closed_s"]
     placed = payments["place"] != PLACES.index("none")
@@ -82,12 +85,16 @@ def records_hold(payments: Mapping[str, Array], receipt_max_retries: int) -> Non
     _all(payments, ~(paid & at["cancelled_s"]), "a payment was both paid and cancelled")
     _all(payments, paid | ~at["receipt_s"], "a receipt without a payment made")
     _all(payments, ~paid | closed, "a payment made that was never closed")
+    _all(payments, closed == at["notified_s"], "a closed cart was not notified, or one that was never closed was")
     _all(payments, ~accepted | at["answered_s"], "a payment accepted without an answer")
     _all(payments, authorised | ~at["reversed_s"], "money given back that was never taken")
     _all(payments, ~paid | authorised, "a payment made without money taken")
     same_try = _same(payments, "cart", "attempt")
     _all(payments, ~(same_try & closed) | (paid == _before(paid)), "tokens of one cart ended in different branches")
     _all(payments, _one_token(payments), "a second token is open for the notice")
+    notified = payments["status"] == STATUSES.index(PaymentStatus.NOTIFIED)
+    pending = payments["place"] == PLACES.index("pending_receipt")
+    _all(payments, ~(notified & pending), "NOTIFIED before every recipient was final")
     _all(payments, payments["receipt_sends"] <= 1 + receipt_max_retries, "a receipt was sent too often")
     amounts = payments["amount_cents"]
     taken, found = int(amounts[authorised].sum()), int(amounts[placed].sum())

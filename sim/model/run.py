@@ -72,7 +72,11 @@ def replicate(
         records = world.recorder.records(replication, world.clock.now, world.names, stations, world.clock.events)
         records_hold(records.tables["payments"], world.checkout.settings.receipt_max_retries)
     except (BrokenInvariantError, ProtocolError) as error:
-        raise RunError(f"{error}; seed {scenario.run.seed}, replication {replication}") from error
+        said: BaseException = error
+        if isinstance(error, ProtocolError):
+            activation: Any = error.payment.request.body
+            said = BrokenInvariantError(str(error), activation, world.clock.now)
+        raise RunError(f"{said}; seed {scenario.run.seed}, replication {replication}") from error
     except BaseException:
         _cut_short(world.clock)
         raise

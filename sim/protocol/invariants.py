@@ -29,16 +29,21 @@ INVARIANTS: tuple[Invariant, ...] = (
         (_HOLD,),
     ),
     Invariant(2, "All tokens of a closed cart end in the same branch: paid, or not.", (_OVER,), (_HOLD,)),
-    Invariant(3, "There is exactly one notification per accepted close OK, and none after a close KO.", (_OVER,)),
+    Invariant(
+        3,
+        "There is exactly one notification per accepted close OK, and none after a close KO.",
+        (_OVER,),
+        (_HOLD,),
+    ),
     Invariant(
         4,
         "Money is conserved to the cent: what was authorised is receipted, given back, or a named open item (pending "
         "receipt, manual check), and in exactly one of these places.",
-        (),
+        (_OVER,),
         (_HOLD,),
     ),
     Invariant(5, "A refused outcome changes no status.", ("sim.model.node:Node",)),
     Invariant(6, "A notice has at most one open token.", ("sim.model.invariants:token_issued",), (_HOLD,)),
-    Invariant(7, "A payment is NOTIFIED only when every recipient of its receipts is final.", (_OVER,)),
+    Invariant(7, "A payment is NOTIFIED only when every recipient of its receipts is final.", (_OVER,), (_HOLD,)),
     Invariant(8, "Sends of a receipt never exceed its retry policy.", (_OVER,), (_HOLD,)),
 )

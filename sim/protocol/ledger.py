@@ -374,7 +374,7 @@ class Ledger:
 
     def _move_payment(self, payment: Payment, status: PaymentStatus, now: float) -> None:
         if status not in PAYMENT_TRANSITIONS.get(payment.status, ()) and payment not in self.forced:
-            raise ProtocolError(f"payment {payment.token}", payment.status, status)
+            raise ProtocolError(f"token {payment.token}", payment.status, status, payment)
         payment.status = status
         self.moves += 1
         if self.watch is not None:
@@ -383,7 +383,7 @@ class Ledger:
     def _move_position(self, payment: Payment, status: PositionStatus, now: float) -> None:
         position = payment.position
         if status not in POSITION_TRANSITIONS.get(position.status, ()) and position not in self.forced:
-            raise ProtocolError(f"notice {position.notice}", position.status, status)
+            raise ProtocolError(f"notice {position.notice}", position.status, status, payment)
         position.status = status
         self.moves += 1
         if self.watch is not None:
@@ -391,7 +391,7 @@ class Ledger:
 
     def _move_recipient(self, recipient: Recipient, status: RecipientStatus, now: float) -> None:
         if status not in RECIPIENT_TRANSITIONS[recipient.status]:
-            raise ProtocolError(f"receipt to {recipient.ec}", recipient.status, status)
+            raise ProtocolError(f"receipt to {recipient.ec}", recipient.status, status, recipient.payment)
         recipient.status = status
         self.moves += 1
         if self.watch is not None:

@@ -5,7 +5,7 @@ Plain values. Money is integer cents, times are seconds.
 
 from collections.abc import Hashable
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sim.protocol.faults import Fault
 
@@ -80,7 +80,8 @@ class SendOutcome(NamedTuple):
 
 
 class ProtocolError(Exception):
-    """An illegal transition: a bug of the program, never of its input."""
+    """An illegal transition: a bug of the program, never of its input; `payment` is the one on whose account."""
 
-    def __init__(self, subject: str, status: object, wanted: object) -> None:
+    def __init__(self, subject: str, status: object, wanted: object, payment: Any) -> None:
         super().__init__(f"{subject} cannot go from {status} to {wanted}")
+        self.payment = payment

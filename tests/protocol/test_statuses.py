@@ -23,7 +23,7 @@ def test_an_illegal_transition_raises_and_changes_nothing(before, after):
     told = []
     ledger = Ledger(SANP, lambda thing, now: told.append(thing))
     payment = Payment(1, Position("N1"), Activate("N1", "EC1", 100), 10.0, before)
-    with pytest.raises(ProtocolError, match=f"payment 1 cannot go from {before} to {after}"):
+    with pytest.raises(ProtocolError, match=f"token 1 cannot go from {before} to {after}"):
         ledger._move_payment(payment, after, 0.0)
     assert payment.status is before
     assert told == []
