@@ -215,10 +215,16 @@ def capacity(
         from sim.shelf import shelf
 
         try:
-            span, _ = parse(within)
-            xs = candidates(span, tolerance)
+            span, steps = parse(within)
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="--range") from None
+        if steps is not None:
+            said = f"{within} has steps, which a search chooses itself; write {span}, and --tolerance if need be"
+            raise typer.BadParameter(said, param_hint="--range")
+        try:
+            xs = candidates(span, tolerance)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--tolerance") from None
         source = Source(file)
         with shelf(out) as kept, crew(jobs, address) as workers:
             answer = find(

@@ -6,13 +6,14 @@ numbers, so that the curve is smoother than its points.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from sim.analysis.slo import Slo, Verdict, judge
 from sim.analysis.summary import estimate_of
 from sim.analysis.tally import Tally
+from sim.experiment import manifest
 from sim.experiment.replications import Laboratory, Task, names_of, objectives, quantiles_of
 from sim.experiment.search import (
     Effort,
@@ -175,9 +176,12 @@ def capacity(
     may grow at the answer; those of a trace cannot. Raises `ScenarioError` for a path or an end of the range that the
     scenario refuses and for objectives that are none, before anything is simulated.
     """
+    if not manifest.matters(path):
+        fix = "vary what is simulated"
+        raise ScenarioError([Problem(Position(f"--vary {path}"), path, "changes nothing that is simulated", fix)])
 
     def at(x: float) -> Loaded:
-        return source.load([*sets, f"{path}={span.text(x)}"])
+        return _load(source, sets, path, span.text(x))
 
     def told(name: str) -> Callable[[float, int, Evidence], None] | None:
         return None if watch is None else partial(watch, name)
@@ -193,3 +197,18 @@ def capacity(
             growing = Evaluator(laboratory, lambda k: source.load([*sets, *grown(answer, k)]), slos, told(GROWTH))
             grows = growth_margin(growing, effort)
     return Capacity(path, span.unit, load, tuple(slo.text for slo in asked), found, grows)
+
+
+def _load(source: Source, sets: Sequence[str], path: str, text: str) -> Loaded:
+    """Load a scenario with a value of the path that is varied, which nobody wrote in a `--set`."""
+    assignment = f"{path}={text}"
+    try:
+        return source.load([*sets, assignment])
+    except ScenarioError as error:
+        places = {f"--set {assignment}": f"--vary {path} at {text}"}
+        raise ScenarioError(
+            [
+                replace(each, position=replace(each.position, file=places.get(each.position.file, each.position.file)))
+                for each in error.problems
+            ]
+        ) from None

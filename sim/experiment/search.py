@@ -29,6 +29,8 @@ from sim.showing import in_notebook
 
 STEPS = 100
 """Between how many values a search over fractions chooses unless a tolerance is given."""
+MOST_VALUES = 1_000_000
+"""Between how many fractions it may choose."""
 ON_THE_WAY = 0.8
 """The part of the chance of error that is for the bisection; the rest is for what follows it."""
 AT_LAST = 0.5
@@ -147,14 +149,19 @@ def candidates(span: Span, tolerance: float | None = None) -> Sequence[float]:
     """Return the values between which a search over a span chooses; they include both limits.
 
     Whole numbers are tried one by one. Fractions are at most `tolerance` apart, in the span's unit; on a logarithmic
-    scale, by a factor of at most 1 + `tolerance`.
+    scale, by a factor of at most 1 + `tolerance`. Raises `ValueError("problem; what to write instead")` for a tolerance
+    that makes no sense or too many values.
     """
+    if span.whole and tolerance is not None:
+        raise ValueError(f"whole numbers have no tolerance; leave it out, or write {span.low:.1f}..{span.high:g}")
     if span.whole:
         return range(int(span.low), int(span.high) + 1)
     if tolerance is not None and not tolerance > 0:
         raise ValueError(f"a tolerance of {tolerance:g}; write more than zero")
     width = log(span.high / span.low) if span.log else span.high - span.low
     step = width / STEPS if tolerance is None else log1p(tolerance) if span.log else tolerance
+    if width > step * MOST_VALUES:
+        raise ValueError(f"a tolerance of {tolerance:g} leaves more than {MOST_VALUES:,} values; write a larger one")
     return span.steps(max(2, ceil(width / step - 1e-9) + 1))
 
 

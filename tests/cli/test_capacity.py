@@ -112,8 +112,19 @@ def test_typed_again_it_says_the_same_without_computing_anything(capacity, monke
 REFUSED = {
     "--slo tppn >= 98%  slos  tppn is not a metric": workers("--slo", "tppn >= 98%"),
     "--slo tpnp{psp=z} >= 98%  slos  'z' is no psp of the scenario": workers("--slo", "tpnp{psp=z} >= 98%"),
-    "--set psps.psp-z.workers=1  psps.psp-z  is not in the list": ("--vary", "psps.psp-z.workers", "--range", "1..9"),
-    "--set citizen.abandon=1.5": ("--vary", "citizen.abandon", "--range", "0.5..1.5"),
+    "--vary psps.psp-z.workers at 1  psps.psp-z  is not in the list": (
+        "--vary",
+        "psps.psp-z.workers",
+        "--range",
+        "1..9",
+    ),
+    "--vary citizen.abandon at 1.5": ("--vary", "citizen.abandon", "--range", "0.5..1.5"),
+    "--vary run.replications  run.replications  changes nothing that is simulated": (
+        "--vary",
+        "run.replications",
+        "--range",
+        "1..9",
+    ),
 }
 
 
@@ -126,9 +137,16 @@ def test_what_cannot_be_searched_is_bad_input(capacity, said):
     assert line.startswith(said)
 
 
-@pytest.mark.parametrize("between", ["9..1", "many", "1 s..3 EUR"])
+@pytest.mark.parametrize("between", ["9..1", "many", "1 s..3 EUR", "1..9:3"])
 def test_a_range_that_is_none_is_refused(capacity, between):
     """With the option that is wrong."""
     done = capacity("--vary", "psps.psp-a.workers", "--range", between)
     assert (done.code, done.out) == (2, "")
     assert "--range" in done.err
+
+
+def test_a_tolerance_that_is_none_is_refused(capacity):
+    """With the option that is wrong: workers are whole."""
+    done = capacity(*workers("--tolerance", "2"))
+    assert (done.code, done.out) == (2, "")
+    assert "--tolerance" in done.err

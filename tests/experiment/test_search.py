@@ -318,8 +318,21 @@ def test_a_search_over_fractions_chooses_within_a_tolerance():
     assert powers == pytest.approx([exp(log(10) * k / 4) for k in range(5)])
     assert candidates(between(1, 200)) == range(1, 201)
     assert len(candidates(between("1/s", "2/s"))) == 101
-    with pytest.raises(ValueError, match="tolerance"):
-        candidates(between("0 s", "1 s"), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("span", "tolerance", "said"),
+    [
+        (between("0 s", "1 s"), 0.0, "a tolerance of 0; write more than zero"),
+        (between("0 s", "1 s"), float("nan"), "a tolerance of nan; write more than zero"),
+        (between(1, 200), 2.0, r"whole numbers have no tolerance; leave it out, or write 1\.0\.\.200"),
+        (between("1 s", "20 s"), 1e-9, "a tolerance of 1e-09 leaves more than 1,000,000 values; write a larger one"),
+    ],
+)
+def test_a_tolerance_that_makes_no_sense_is_refused(span, tolerance, said):
+    """Rather than ignored, or worked out for ever: a nanosecond within 19 s leaves 19,000,000,000 values."""
+    with pytest.raises(ValueError, match=said):
+        candidates(span, tolerance)
 
 
 def test_the_interval_of_a_real_threshold_has_it_within_the_tolerance():
