@@ -2,7 +2,8 @@
 
 One SQLite file beside the runs. Everything on it is addressed by a hash of all that it depends on, so whatever asks for
 the same thing can use it again; at worst it is never asked for. What is on it was put there whole, however the program
-ended, and the file may be deleted at any time. Only the parent process writes.
+ended, and the file may be deleted at any time. Only the parent process writes. The file is made when a replication is
+first asked for, so that bad input leaves none behind.
 """
 
 import json
@@ -29,9 +30,20 @@ _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
 class Shelf:
     """Finished work in one file; every method raises `StoreError` when the file cannot be used."""
 
-    def __init__(self, file: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, file: Path) -> None:
         self.file = file
-        self._db = connection
+        self._opened: sqlite3.Connection | None = None
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        if self._opened is None:
+            self._opened = _open(self.file)
+        return self._opened
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._opened is not None:
+            self._opened.close()
 
     def replications(self, fingerprint: str) -> dict[int, bytes]:
         """Return the packed tallies of a scenario, by number of the replication."""
@@ -57,6 +69,8 @@ class Shelf:
 
     def _select(self, columns: str, keys: Sequence[str]) -> list[Any]:
         found: list[Any] = []
+        if self._opened is None and not self.file.exists():
+            return found
         with _refusing(self.file):
             for start in range(0, len(keys), _AT_ONCE):
                 some = keys[start : start + _AT_ONCE]
@@ -77,22 +91,26 @@ class Shelf:
 
 @contextmanager
 def shelf(out: Path) -> Iterator[Shelf]:
-    """Open the shelf of a results folder, making it if need be."""
-    file = out / FILE
-    with _refusing(file):
-        out.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(file, timeout=60)
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.executescript(_TABLES)
-        except BaseException:
-            connection.close()
-            raise
+    """Give the shelf of a results folder, as long as the context lasts."""
+    found = Shelf(out / FILE)
     try:
-        yield Shelf(file, connection)
+        yield found
     finally:
+        found.close()
+
+
+def _open(file: Path) -> sqlite3.Connection:
+    """Open the file, making it if need be."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(file, timeout=60)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.executescript(_TABLES)
+    except BaseException:
         connection.close()
+        raise
+    return connection
 
 
 @contextmanager

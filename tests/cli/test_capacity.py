@@ -129,10 +129,11 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("said", REFUSED)
-def test_what_cannot_be_searched_is_bad_input(capacity, said):
-    """Exit code 2, one line with what to write; nothing is simulated."""
-    done = capacity(*REFUSED[said])
+def test_what_cannot_be_searched_is_bad_input(capacity, tmp_path, said):
+    """Exit code 2, one line with what to write; nothing is simulated, and nothing written."""
+    done = capacity(*REFUSED[said], "--out", tmp_path / "out")
     assert (done.code, done.out) == (2, "")
+    assert not (tmp_path / "out").exists()
     (line,) = done.err.splitlines()
     assert line.startswith(said)
 

@@ -37,6 +37,15 @@ def test_what_is_put_there_is_found_when_it_is_opened_again(tmp_path):
         assert kept.finished([]) == set()
 
 
+def test_a_shelf_that_is_not_there_is_made_when_a_replication_is_asked_for(tmp_path):
+    """Asking which points are finished makes none: so input that turns out to be bad leaves nothing behind."""
+    with shelf(tmp_path / "new") as kept:
+        assert (kept.finished(["p"]), kept.points(["p"])) == (set(), {})
+        assert not (tmp_path / "new").exists()
+        assert kept.replications("a") == {}
+        assert (tmp_path / "new" / FILE).exists()
+
+
 def test_any_number_of_points_can_be_asked_for_at_once(filled):
     """SQLite takes a limited number of parameters in a query."""
     keys = [f"point {number}" for number in range(40_000)]
