@@ -60,6 +60,16 @@ class _Incidents:
             for window in windows
         )
 
+    def slower(self, target: str) -> Factor | None:
+        """Return by how much a target's work is slowed down and when, if it ever is."""
+        slow = [
+            (window, incident.factor)
+            for incident, windows in self.drawn
+            if incident.target == target and incident.effect == "slowdown"
+            for window in windows
+        ]
+        return Factor(slow) if slow else None
+
     def troubles(self, target: str) -> tuple[Trouble, ...]:
         """Return what strikes the calls to a target."""
         return tuple(
@@ -246,7 +256,8 @@ def assemble(
     psps = Psps(caller, plan, settings, scenario.psps, [builder.psp(code) for code in range(len(scenario.psps))])
     checkout = Checkout(clock, plan, scenario, settings, recorder)
     ledger = Ledger(settings, recorder.watch if recorder.states is not None else None)
-    node = Node(clock, ledger, _Peers(ecs, psps, checkout), station, ahead=True)
+    slower = builder.incidents.slower("node")
+    node = Node(clock, ledger, _Peers(ecs, psps, checkout), station, ahead=True, slower=slower)
     checkout.node, checkout.psps, psps.node = node, psps, node
     carts = Carts(clock, node, settings, recorder, scenario.checkout.redirect_wait)
     jobs = Jobs(clock, node, checkout, carts)

@@ -11,6 +11,7 @@ from math import nan
 from typing import Any, NamedTuple, Protocol
 
 from sim.kernel.clock import Clock, Steps
+from sim.kernel.incidents import Factor
 from sim.kernel.station import Station
 from sim.model.invariants import BrokenInvariantError
 from sim.protocol.entities import Closing, Payment, Recipient
@@ -63,15 +64,31 @@ class Node:
     """The Node of the payments platform.
 
     With `ahead`, results of notifications are entered in the ledger before their time where nothing in the model can
-    see the difference. A replay, which prints the ledger after every step, would see it.
+    see the difference. A replay, which prints the ledger after every step, would see it. `slower` multiplies the work
+    of calls by when they arrive.
     """
 
-    def __init__(self, clock: Clock, ledger: Ledger, peers: Peers, station: Station, *, ahead: bool = False) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        ledger: Ledger,
+        peers: Peers,
+        station: Station,
+        *,
+        ahead: bool = False,
+        slower: Factor | None = None,
+    ) -> None:
         self.clock = clock
         self.ledger = ledger
         self.peers = peers
         self.station = station
         self.ahead = ahead
+        self.slower = slower
+        self.submit = station.submit if slower is None else self._submit_slowed
+
+    def _submit_slowed(self, now: float, work_s: float) -> tuple[float, float, bool] | None:
+        assert self.slower is not None
+        return self.station.submit(now, work_s * self.slower.at(now))
 
     def activate(self, request: Activate, work_s: float = 0.0, patience_until: float = 0.0) -> Activating:
         """activatePaymentNoticeV2: reply, after asking the EC where needed (R1).
@@ -80,7 +97,7 @@ class Node:
         at once, under the time at which it comes. A call that an outage kills leaves no trace.
         """
         now = self.clock.now
-        taken = self.station.submit(now, work_s)
+        taken = self.submit(now, work_s)
         if taken is None:
             return Replied(_TOO_BUSY, nan, now), None
         start, leaves, killed = taken
@@ -99,7 +116,7 @@ class Node:
     def close(self, request: Close, work_s: float = 0.0) -> Closed:
         """closePaymentV2: reply at once; a closing returned is for the caller's flow to `notify` (R4, R5)."""
         now = self.clock.now
-        taken = self.station.submit(now, work_s)
+        taken = self.submit(now, work_s)
         if taken is None:
             return Replied(None, nan, now), None
         start, leaves, killed = taken
@@ -129,7 +146,7 @@ class Node:
         Recipients returned are for the caller's flow to pass to `send_receipts`.
         """
         now = self.clock.now
-        taken = self.station.submit(now, work_s)
+        taken = self.submit(now, work_s)
         if taken is None:
             return Replied(None, nan, now), ()
         start, leaves, killed = taken

@@ -159,8 +159,8 @@ def _incident(path: str, incident: Mapping[str, Any], names: Mapping[str, list[s
         yield f"{path}.target", f"names {target}, which is not in the scenario", suggestion(target, targets)
     elif isinstance(target, str):
         known = PRIMITIVES.get(target.partition(".")[0], ())
-        if target == "node" and effect in EFFECTS and effect != "outage":
-            yield f"{path}.effect", "cannot happen to the Node", "write outage, or another target"
+        if target == "node" and effect in EFFECTS and effect not in ("outage", "slowdown"):
+            yield f"{path}.effect", "cannot happen to the Node", "write outage or slowdown, or another target"
         if any(primitive in primitives for primitives in PRIMITIVES.values()) and primitive not in known:
             fix = f"write {listed(known)}" if known else "leave primitive out"
             yield f"{path}.primitive", f"is no call to {target}", fix

@@ -215,6 +215,19 @@ def test_a_psp_that_is_down_sends_no_outcome():
     assert not payment.outcome_s < 1000
 
 
+@pytest.mark.parametrize(
+    ("at", "column", "moment"),
+    [(50, "issued_s", 51.05), (110.6, "answered_s", 111.83), (112.5, "receipt_s", 113.75)],
+)
+def test_a_slow_node_takes_longer_over_each_of_its_calls(at, column, moment):
+    """Five times as slow when one call arrives, at 50.01, 110.67 or 112.53: what follows its 100 ms comes 0.4 s later.
+
+    Without, the token is issued at 50.65, the PSP has answered at 111.43, and the EC has the receipt at 113.35.
+    """
+    slow = incident("node", "slowdown", at, 0.1, factor=5)
+    assert getattr(notified(slow), column) == near(moment)
+
+
 # --- another mix of ends --------------------------------------------------------------------------------------------
 
 

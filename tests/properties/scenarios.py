@@ -151,7 +151,8 @@ WHEN = of({"at": "20 s", "duration": "30 s"}, {"at": "0 s", "duration": "1 h"}, 
 def incidents(draw):
     """Draw an incident of any effect on any target."""
     target = draw(of("node", "psps.red", "psps.blue", "ecs.north", "ecs.south"))
-    effect = "outage" if target == "node" else draw(of("outage", "slowdown", "partition", "lost_replies", "mix"))
+    effects = ("outage", "slowdown") if target == "node" else ("outage", "slowdown", "partition", "lost_replies", "mix")
+    effect = draw(of(*effects))
     incident = {"target": target, "effect": effect, **draw(WHEN)}
     primitives = {"ps": ["pspNotifyPaymentV2"], "ec": ["paGetPayment", "paSendRT"]}.get(target[:2])
     if primitives and draw(st.booleans()):
