@@ -80,25 +80,39 @@ def test_slices_of_a_thread_are_nested(events):
 
 
 def test_every_arrow_leads_from_a_call_to_what_it_brought_about(events):
-    """Same id, name and category at both ends; each end lies at the start of a slice of that name in its thread."""
+    """Same id, name and category at both ends; each end lies at the start of a slice of that name in its thread.
+
+    A call that waited for a connection leaves when it has one: at the end of the wait, which begins with the call.
+    """
     starts = {(e["tid"], e["ts"], e["name"]) for e in events["X"]}
+    waits = [e for e in events["X"] if e["cat"] == "connection"]
+    begun = {(e["tid"], e["ts"]): e["name"] for e in events["X"] if e["cat"] == "call"}
+    leaves = {(e["tid"], e["ts"] + e["dur"], begun[e["tid"], e["ts"]]) for e in waits}
+    assert len(waits) > 20
     ends = {each["id"]: each for each in events["f"]}
     assert sorted(ends) == sorted(each["id"] for each in events["s"]) == list(range(1, len(ends) + 1))
     for each in events["s"]:
         end = ends[each["id"]]
         assert (each["name"], each["cat"]) == (end["name"], end["cat"])
         assert each["ts"] <= end["ts"]
-        assert {(e["tid"], e["ts"], e["name"]) for e in (each, end)} <= starts
+        assert (end["tid"], end["ts"], end["name"]) in starts
+        assert (each["tid"], each["ts"], each["name"]) in starts | leaves
 
 
 def test_every_call_in_the_window_is_there_once(run, events):
-    """Calls that were sent before its end and not over before its start, counted in the records themselves."""
+    """Calls asked for before its end and not over before its start, counted in the records, with what they waited."""
     calls = run.columns("calls", 0).plain()
-    wanted = Counter(
-        (row["primitive"], round(row["sent_s"] * 1e6))
+    inside = [
+        row
         for row in calls
-        if row["sent_s"] < WINDOW_S[1] and max(row["answered_s"], row["served_s"] or 0) >= WINDOW_S[0]
+        if row["asked_s"] < WINDOW_S[1] and max(row["answered_s"], row["served_s"] or 0) >= WINDOW_S[0]
+    ]
+    wanted = Counter((row["primitive"], round(row["asked_s"] * 1e6)) for row in inside)
+    waits = Counter(
+        (round(row["asked_s"] * 1e6), round(row["sent_s"] * 1e6)) for row in inside if row["sent_s"] > row["asked_s"]
     )
+    drawn = (each for each in events["X"] if each["cat"] == "connection")
+    assert Counter((each["ts"], each["ts"] + each["dur"]) for each in drawn) == waits
     assert Counter((each["name"], each["ts"]) for each in events["X"] if each["cat"] == "call") == wanted
     assert len(wanted) > 400
 

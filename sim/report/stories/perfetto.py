@@ -1,7 +1,8 @@
 """A window of a run as a Chrome trace, for Perfetto: a track per actor, on it what it did and whom it waited for.
 
 An actor is a process of the trace and its lanes are threads, since slices of one thread must be nested: what an actor
-does at once lies in lanes below each other. Times are microseconds from the start of the run.
+does at once lies in lanes below each other. A call begins when its caller wants to make it, with the wait for a
+connection inside. Times are microseconds from the start of the run.
 Source: Trace Event Format (Google): complete events X, instants i, flows s and f, metadata M.
 """
 
@@ -37,10 +38,16 @@ class Slice:
     leads_to: "Slice | None" = None
     """The slice at the callee that a call brings about."""
 
+    @property
+    def leaves_s(self) -> float:
+        """When a call left its caller: once it had a connection."""
+        waited = self.inside and self.inside[0].category == "connection"
+        return self.inside[0].end_s if waited else self.start_s
+
 
 def trace(run: Recorded, replication: int, window_s: tuple[float, float]) -> dict[str, Any]:
     """Return the trace of a window: every call that is under way in it, and every change of status."""
-    calls = run.columns("calls", replication, window=Window("sent_s", ("answered_s", "served_s"), *window_s))
+    calls = run.columns("calls", replication, window=Window("asked_s", ("answered_s", "served_s"), *window_s))
     states = run.columns("states", replication, window=Window("at_s", ("at_s",), *window_s))
     scenario = run.scenario
     named = [CHECKOUT, NODE, *(each["name"] for key in ("psps", "ecs") for each in scenario[key])]
@@ -61,7 +68,9 @@ def _slices(calls: Columns, replication: int) -> Iterator[tuple[str, Slice]]:
         of = f"{replication}:{row['cart']}.{row['attempt']}"
         args = {"payment": of if row["notice"] < 0 else f"{of}.{row['notice']}", "send": row["send"]}
         args |= {"answer": row["answer"]} | ({} if row["fault"] == "none" else {"fault": row["fault"]})
-        asking = Slice(row["sent_s"], row["answered_s"], row["primitive"], "call", args)
+        asking = Slice(row["asked_s"], row["answered_s"], row["primitive"], "call", args)
+        if row["sent_s"] > row["asked_s"]:
+            asking.inside.append(Slice(row["asked_s"], row["sent_s"], "connection", "connection"))
         at_callee = _at_callee(row, args)
         asking.leads_to = at_callee
         mine = row["cart"], row["attempt"], row["notice"]
@@ -101,7 +110,7 @@ def _at_callee(row: Mapping[str, Any], args: Mapping[str, Any]) -> Slice | None:
 
 def _owner(working: Sequence[tuple[float, Slice]], row: Mapping[str, Any]) -> Slice | None:
     """Return the Node's work in which a call to an EC was made."""
-    fits = [each for started, each in working if started <= row["sent_s"] and row["answered_s"] <= each.end_s]
+    fits = [each for started, each in working if started <= row["asked_s"] and row["answered_s"] <= each.end_s]
     return fits[-1] if fits else None
 
 
@@ -175,7 +184,7 @@ def _flow(number: int, caller: Slice, callee: Slice, placed: Mapping[int, tuple[
     """Yield an arrow from a call to what it brought about."""
     for ph, at, more in (("s", caller, {}), ("f", callee, {"bp": "e"})):
         pid, tid = placed[id(at)]
-        event = {"name": caller.name, "cat": "flow", "ph": ph, "id": number, "ts": _us(at.start_s)}
+        event = {"name": caller.name, "cat": "flow", "ph": ph, "id": number, "ts": _us(at.leaves_s)}
         yield {**event, "pid": pid, "tid": tid, **more}
 
 
