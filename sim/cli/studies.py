@@ -53,8 +53,6 @@ def compare(
 ) -> None:
     """Compare scenarios under the same random numbers: differences, their intervals, and what pairing gained."""
     count = count_of(replications)
-    if count == 1:
-        raise typer.BadParameter("one replication of each says nothing of a difference", param_hint="--replications")
     with refusing("interrupted; the replications that were finished are kept: run the same command again to go on"):
         from sim.analysis.sequential import Rule
         from sim.experiment.compare import compare as comparing
@@ -68,7 +66,7 @@ def compare(
 
         loaded = _worlds(files, change or [], [*(sets or []), *([] if seed is None else [f"run.seed={seed}"])])
         if payment is not None:
-            _part(loaded, payment)
+            _part(loaded, payment, output)
             return
         wanted = Rule(precision_of(precision), maximum) if count == AUTO else count
         try:
@@ -106,20 +104,23 @@ def _worlds(files: "list[Path]", change: "list[str]", sets: "list[str]") -> "dic
     return {name: source.load(sets) for name, source in zip(names, sources, strict=True)}
 
 
-def _part(loaded: "dict[str, Loaded]", payment: str) -> None:
-    """Print where a payment parts in the first two worlds."""
+def _part(loaded: "dict[str, Loaded]", payment: str, output: Format) -> None:
+    """Print where a payment of the first world parts from itself in each of the others."""
     from sim.experiment.parting import parting
     from sim.report.answers import of_parting
 
     cart, dot, notice = payment.partition(".")
     if not (cart.isdecimal() and dot and notice.isdecimal()):
         raise typer.BadParameter(f"{payment!r} is no payment; write for example 17.0", param_hint="--payment")
-    (left, first), (right, second) = list(loaded.items())[:2]
+    (left, first), *others = loaded.items()
     try:
-        found = parting(first, second, (int(cart), int(notice)))
+        found = {right: parting(first, second, (int(cart), int(notice))) for right, second in others}
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--payment") from None
-    printed(of_parting(found, payment, left, right))
+    if output is Format.JSON:
+        printed(as_json({right: each and each.to_json() for right, each in found.items()}))
+    else:
+        printed(*(of_parting(each, payment, left, right) for right, each in found.items()))
 
 
 @app.command()

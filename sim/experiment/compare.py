@@ -57,7 +57,7 @@ def compare(
     A rule, at the first one's confidence, adds replications to all of them until it would stop at every one: pairs
     need equally many.
 
-    Raises `ValueError` for less than two scenarios, or where their seeds differ.
+    Raises `ValueError` for less than two scenarios or replications, or where seeds differ.
     """
     loaded = list(scenarios.values())
     if len(loaded) < 2:
@@ -67,6 +67,8 @@ def compare(
         if each.scenario.run.seed != first.seed:
             raise ValueError(f"{name} has the seed {each.scenario.run.seed} and not {first.seed}; give one with --seed")
     wanted = first.replications if replications is None else replications
+    if isinstance(wanted, int) and wanted < 2:
+        raise ValueError("one replication of each says nothing of a difference; ask for more with --replications")
     if isinstance(wanted, Rule):
         wanted = replace(wanted, confidence=first.confidence)
     study = _Study(scenarios, first.confidence)

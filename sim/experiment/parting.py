@@ -43,8 +43,11 @@ class Parting:
 def parting(left: Loaded, right: Loaded, payment: tuple[int, int], replication: int = 0) -> Parting | None:
     """Return where a payment (cart, notice) parts in two scenarios, over all tries; None if it never does.
 
-    Runs one replication of each. Raises `ValueError` if neither has such a payment.
+    Runs one replication of each. Raises `ValueError` if neither has such a payment, or where their seeds differ.
     """
+    seeds = [each.scenario.run.seed for each in (left, right)]
+    if seeds[0] != seeds[1]:
+        raise ValueError(f"seeds {seeds[0]} and {seeds[1]} have other payments; give one with --seed")
     histories = [
         list(_history(replicate(each, replication, record=("calls", "states")), *payment)) for each in (left, right)
     ]

@@ -156,5 +156,28 @@ def test_the_command_says_how_many_replications_were_added(world, tmp_path):
     done = CliRunner().invoke(app, [*words, *auto])
     assert done.exit_code == 0
     assert done.stdout.splitlines()[-1].startswith("5 replications of each: ")
-    assert CliRunner().invoke(app, [*words, "--replications", "1"]).exit_code == 2
     assert "replications of each" not in CliRunner().invoke(app, [*words, "--replications", "5"]).stdout
+    for one in (["--replications", "1"], ["--set", "run.replications=1"]):
+        done = CliRunner().invoke(app, [*words, *one])
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert done.stderr.startswith("one replication of each says nothing of a difference; ask for more with")
+
+
+def test_a_payment_is_followed_in_every_other_world(world, tmp_path):
+    """It fares alike in a file of another name, and parts where outcomes come later. As JSON too.
+
+    The first cart that pays is looked for in the words themselves: one of the first four does.
+    """
+    same, later = tmp_path / "same.yaml", tmp_path / "later.yaml"
+    same.write_text(WORLD)
+    later.write_text(WORLD.replace("p50: 400 ms", "p50: 500 ms"))
+    words = ["compare", str(world), str(same), str(later), "--payment"]
+    for cart in range(4):
+        done = CliRunner().invoke(app, [*words, f"{cart}.0"])
+        if "parts after" in done.stdout:
+            break
+    lines = done.stdout.splitlines()
+    assert (done.exit_code, lines[0]) == (0, f"payment {cart}.0 fares alike in world and same")
+    assert [line.split(":")[0].strip() for line in lines if line.startswith("  ")] == ["world", "later"]
+    found = json.loads(CliRunner().invoke(app, [*words, f"{cart}.0", "--format", "json"]).stdout)
+    assert (list(found), found["same"], found["later"]["same"] > 0) == (["same", "later"], None, True)

@@ -48,3 +48,9 @@ def test_a_payment_that_is_not_there_is_said():
     """There is one cart with one notice."""
     with pytest.raises(ValueError, match=r"there is no payment 7\.0 in replication 0"):
         parting(from_dict(WORLD), from_dict(WORLD), (7, 0))
+
+
+def test_worlds_with_different_seeds_have_no_payment_in_common():
+    """The same number is another citizen there."""
+    with pytest.raises(ValueError, match="seeds 1 and 6 have other payments; give one with --seed"):
+        parting(from_dict(WORLD), from_dict(WORLD, ["run.seed=6"]), (0, 0))
