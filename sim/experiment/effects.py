@@ -120,7 +120,7 @@ def morris_effects(study: Study, outputs: Outputs, confidence: float = 0.95) -> 
 def sobol_design(chosen: Sequence[Factor], points: int = 64, seed: int = 1) -> Study:
     """Return Saltelli's design for first and total Sobol indices: points x (factors + 2), points a power of two."""
     if points < 2 or points & (points - 1) or not chosen:
-        raise ValueError(f"{points} points of {len(chosen)} factors: take a power of two of 1 or more")
+        raise ValueError(f"{points} points of {len(chosen)} factors: take a power of two, such as 64, of 1 or more")
     sampled = _salib("sample.sobol").sample(_problem(len(chosen)), points, calc_second_order=False, seed=seed)
     return Study("sobol", tuple(chosen), np.asarray(sampled), seed)
 

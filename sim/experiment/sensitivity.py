@@ -99,7 +99,8 @@ def sensitivity(
     """Move every number that has a range, and see what that does to objectives and headline figures.
 
     `size` is the number of Morris's trajectories (10), or of Sobol's points (64, a power of two). Raises
-    `ScenarioError`, `ValueError` when nothing has a range, and `MissingExtraError` without SALib.
+    `ScenarioError`, also for a point that cannot be loaded, `ValueError` when nothing has a range, and
+    `MissingExtraError` without SALib, all before anything is simulated.
     """
     base = source.load(sets)
     chosen = factors(base, only)
@@ -116,6 +117,9 @@ def sensitivity(
 
     def load(point: Point) -> Loaded:
         return source.load([*sets, *assignments(point)])
+
+    for point in study:  # to know in a minute what would else end a study of hours
+        load(point)
 
     def tasks() -> Iterator[Task]:
         quantiles = quantiles_of(asked)

@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from sim.analysis.intervals import Estimate
 from sim.analysis.metrics import HEADLINE, METRICS
 from sim.analysis.paired import Difference
 from sim.analysis.shown import percent, shown, shown_estimate
@@ -76,8 +77,8 @@ def _curve(answer: Capacity) -> Table:
     return table
 
 
-def _interval(estimate: object, unit: str) -> tuple[str, str]:
-    mean, interval = shown_estimate(estimate, unit)  # type: ignore[arg-type]
+def _interval(estimate: Estimate, unit: str) -> tuple[str, str]:
+    mean, interval = shown_estimate(estimate, unit)
     return mean, f"({interval})"
 
 
@@ -105,7 +106,7 @@ def _ledger(found: Sensitivity) -> Table:
     table.add_column("weight", justify="right")
     table.add_column("most on")
     for row in found.ledger:
-        weight = f"{row.weight.mean:.2g} ({row.weight.low:.2g} to {row.weight.high:.2g})"
+        weight = _figure(row.weight, ".2g")
         style = "bold red" if row.turns else ""
         table.add_row(
             str(row.rank), row.factor.name, f"{row.factor.low} to {row.factor.high}", Text(weight, style), row.output
@@ -120,9 +121,15 @@ def _indices(found: Sensitivity) -> Table:
     for name in ("alone", "with all others"):
         table.add_column(name, justify="right")
     for each in sorted(found.indices, key=lambda i: (i.output, -i.total.mean)):
-        shares = (f"{e.mean:.2f} ({e.low:.2f} to {e.high:.2f})" for e in (each.first, each.total))
-        table.add_row(each.output, each.factor.name, *shares)
+        table.add_row(each.output, each.factor.name, _figure(each.first, ".2f"), _figure(each.total, ".2f"))
     return table
+
+
+def _figure(estimate: Estimate, form: str) -> str:
+    """Return a mean with its interval, or a dash for what is not known."""
+    if isnan(estimate.mean):
+        return "-"
+    return f"{estimate.mean:{form}} ({estimate.low:{form}} to {estimate.high:{form}})"
 
 
 COMPARED = (*HEADLINE, "outcome_delay_p98", "user_wait_p98")

@@ -8,7 +8,7 @@ from sim.cli.commands import app
 from sim.experiment.executors import Alone
 from sim.experiment.replications import Laboratory
 from sim.experiment.sensitivity import sensitivity
-from sim.scenario.load import Source
+from sim.scenario.load import ScenarioError, Source
 
 WORLD = """
 name: world
@@ -59,6 +59,25 @@ def test_sobols_indices_say_whose_variance_it_is(world):
     totals = {each.factor.name: each.total.mean for each in found.indices if each.output == "token_expiry_rate"}
     assert totals["citizen.abandon"] == pytest.approx(1.0, abs=0.35)
     assert totals["checkout.authorisation.denied"] == totals["checkout.refund.failure"] == 0.0
+
+
+def test_ranges_that_cannot_meet_are_said_before_anything_is_simulated(world):
+    """Two ends of a call at 0% to 80% each: some points of the study have more than 100% of them."""
+    ends = ", ".join(f"{name}: {{value: 1%, assumed: x, range: [0%, 80%]}}" for name in ("ko", "malformed"))
+    world.write_text(WORLD.replace("pspNotifyPaymentV2: {", f"pspNotifyPaymentV2: {{ends: {{{ends}}}, "))
+    laboratory = Laboratory(Alone())
+    with pytest.raises(ScenarioError, match="ends"):
+        sensitivity(Source(world), laboratory, size=4, replications=2)
+    assert laboratory.computed == 0
+
+
+def test_an_index_that_is_not_known_is_a_dash(world, tmp_path):
+    """Nobody ends unknown in this world, so that nothing has a share of the variance of that."""
+    words = ["--method", "sobol", "--size", "2", "--replications", "2", "--quiet", "--out", str(tmp_path)]
+    done = CliRunner().invoke(app, ["sensitivity", str(world), *words])
+    (row,) = [line for line in done.stdout.splitlines() if line.startswith("unknown_share") and "abandon" in line]
+    assert row.split() == ["unknown_share", "citizen.abandon", "-", "-"]
+    assert "nan" not in done.stdout
 
 
 def test_the_command_prints_the_ledger_and_its_mistakes(world, tmp_path):
