@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 
 import numpy as np
 from scipy import optimize, special
@@ -18,18 +19,49 @@ def from_percentiles(kind: str, points: Mapping[float, float]) -> Distribution:
     needed = {"constant": 1, "exponential": 1, "uniform": 2, "lognormal": 2, "gamma": 2, "weibull": 2, "pareto": 2}
     if kind not in needed:
         raise ValueError(f"{kind} cannot be given by percentiles; write {', '.join(needed)} or its parameters")
+    if len(points) != needed[kind]:
+        raise ValueError(f"{kind} is fixed by {needed[kind]} percentile(s), not {len(points)}; write that many")
+    ordered = _rising(points)
+    (p1, low), (p2, high) = ordered[0], ordered[-1]
+    return _FITS[kind](p1, low, p2, high)
+
+
+def loc_and_scale(quantile: Callable[[float], float], points: Mapping[float, float]) -> tuple[float, float]:
+    """Return by how much a law of one shape is moved and stretched to have given values at given probabilities.
+
+    `quantile` is that of the law as it is. One point fixes the scale, and the law is not moved; two fix both. Raises
+    `ValueError`, with what to write instead, when no law of this shape goes through the points.
+    """
+    if len(points) > 2:
+        raise ValueError(f"the law is fixed by 1 or 2 percentiles, not {len(points)}; write that many")
+    ordered = _rising(points)
+    (p1, low), (p2, high) = ordered[0], ordered[-1]
+    first, last = quantile(p1), quantile(p2)
+    if len(ordered) == 1:
+        loc, scale = 0.0, low / first if first > 0 else math.inf
+    else:
+        scale = (high - low) / (last - first) if last > first else math.inf
+        loc = low - scale * first
+    if not (0 < scale < math.inf and math.isfinite(loc)):
+        raise ValueError("no law of this shape has these percentiles; write loc and scale")
+    if loc < 0:
+        raise ValueError("a law through these percentiles starts below zero; write one percentile, or loc and scale")
+    return loc, scale
+
+
+def _rising(points: Mapping[float, float]) -> list[tuple[float, float]]:
+    """Return the points in order; raises `ValueError` for those that no law has."""
     ordered = sorted(points.items())
-    if len(ordered) != needed[kind]:
-        raise ValueError(f"{kind} is fixed by {needed[kind]} percentile(s), not {len(ordered)}; write that many")
     for p, value in ordered:
         if not 0 < p < 1:
             raise ValueError(f"p{p * 100:g} is not between p0 and p100; write for example p50")
         if not 0 < value < math.inf:
             raise ValueError(f"the value at p{p * 100:g} is not positive and finite; write more than zero")
-    (p1, low), (p2, high) = ordered[0], ordered[-1]
-    if len(ordered) == 2 and low >= high:
-        raise ValueError(f"percentiles are out of order: p{p1 * 100:g} is not below p{p2 * 100:g}; write rising values")
-    return _FITS[kind](p1, low, p2, high)
+    for (p1, low), (p2, high) in pairwise(ordered):
+        if low >= high:
+            said = f"percentiles are out of order: p{p1 * 100:g} is not below p{p2 * 100:g}"
+            raise ValueError(f"{said}; write rising values")
+    return ordered
 
 
 def _lognormal(p1: float, low: float, p2: float, high: float) -> Distribution:

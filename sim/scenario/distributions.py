@@ -15,7 +15,7 @@ import numpy as np
 
 from sim.kernel import distributions as law
 from sim.kernel.distributions import Distribution
-from sim.kernel.percentiles import from_percentiles
+from sim.kernel.percentiles import from_percentiles, loc_and_scale
 from sim.scenario.flaws import Flaw, FlawError, each, suggestion
 from sim.scenario.units import amount_cents, duration_s, share
 
@@ -169,8 +169,12 @@ def _fitted(kind: str, options: Mapping[str, Any], of: Quantity) -> Distribution
     if others:
         fix = "write percentiles only, or parameters only"
         raise FlawError(Flaw((str(key),), f"stands beside percentiles; {fix}", of_key=True) for key in others)
-    values = each(options, lambda key: _positive(of.read(options[key])))
-    return from_percentiles(kind, {float(key[1:]) / 100: value for key, value in values.items()})
+    return from_percentiles(kind, _points(options, of))
+
+
+def _points(percentiles: Mapping[str, Any], of: Quantity) -> dict[float, float]:
+    values = each(percentiles, lambda key: _positive(of.read(percentiles[key])))
+    return {float(key[1:]) / 100: value for key, value in values.items()}
 
 
 def _just(options: Mapping[Any, Any], expected: tuple[str, ...], fix: str) -> None:
@@ -279,7 +283,12 @@ def _scipy(options: Mapping[str, Any], of: Quantity) -> Distribution:
         said = f"is no continuous distribution of scipy.stats; {suggestion(name, names)}"
         raise FlawError([Flaw(("name",) if "name" in options else (), said)])
     wanted = tuple(shape.strip() for shape in (family.shapes or "").split(",") if shape.strip())
-    rest = {key: value for key, value in options.items() if key not in ("name", "loc", "scale")}
+    percentiles = {key: value for key, value in options.items() if _PERCENTILE.match(str(key))}
+    beside = [key for key in ("loc", "scale") if key in options and percentiles]
+    if beside:
+        fix = "write percentiles only, or loc and scale only"
+        raise FlawError(Flaw((key,), f"stands beside percentiles; {fix}", of_key=True) for key in beside)
+    rest = {key: value for key, value in options.items() if key not in ("name", "loc", "scale", *percentiles)}
     _just(rest, wanted, f"write {', '.join(['name', *wanted, 'loc and scale'])}")
 
     def parameter(key: str) -> float:
@@ -288,10 +297,13 @@ def _scipy(options: Mapping[str, Any], of: Quantity) -> Distribution:
         return _positive(of.read(options.get("scale", of.unit))) if key == "scale" else _number(options[key])
 
     values = each(("loc", "scale", *wanted), parameter)
-    chosen = law.Scipy(str(name), tuple(values[shape] for shape in wanted), values["loc"], values["scale"])
-    if not math.isfinite(float(chosen.ppf(0.5))):
+    shapes = tuple(values[shape] for shape in wanted)
+    if not math.isfinite(law.Scipy(str(name), shapes).quantile(0.5)):
         raise ValueError(f"is no distribution for these shapes; see scipy.stats.{name}")
-    return chosen
+    loc, scale = values["loc"], values["scale"]
+    if percentiles:
+        loc, scale = loc_and_scale(law.Scipy(str(name), shapes).quantile, _points(percentiles, of))
+    return law.Scipy(str(name), shapes, loc, scale)
 
 
 def describe(distribution: Distribution, unit: str) -> Any:

@@ -98,7 +98,8 @@ def _law() -> Json:
     })  # fmt: skip
     kinds["quantiles"] = {"type": "object", "properties": _NOTES, "additionalProperties": quantity}
     shapes = {"type": "object", "properties": {"name": {"type": "string"}, **_NOTES}, "additionalProperties": quantity}
-    kinds["scipy"] = {**shapes, "description": "a continuous distribution of scipy.stats, its shapes, loc and scale"}
+    described = "a continuous distribution of scipy.stats, its shapes, and loc and scale or one or two percentiles"
+    kinds["scipy"] = {**shapes, "description": described}
     beside = {"shift": quantity, "truncate": _closed({"low": quantity, "high": quantity, **_NOTES})}
     part = _closed({"weight": quantity, **kinds, **beside, **_NOTES}, required=["weight"])
     kinds["mixture"] = {"type": "array", "items": part, "minItems": 1}

@@ -100,6 +100,26 @@ def test_a_percentile_need_not_be_whole():
     assert delay_s({"exponential": {"p99.9": f"{math.log(1000)!r} s"}}).mean == pytest.approx(1.0, rel=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("written", "loc", "scale"),
+    [
+        ({"name": "expon", "p50": "3 s"}, 0.0, 3 / math.log(2)),
+        ({"name": "expon", "p50": f"{1 + 2 * math.log(2)!r} s", "p98": f"{1 + 2 * math.log(50)!r} s"}, 1.0, 2.0),
+        ({"name": "norm", "p50": "3 s", "p98": f"{3 + 0.5 * Z98!r} s"}, 3.0, 0.5),
+        ({"name": "weibull_min", "c": 2, "p75": "4 s"}, 0.0, 4 / math.sqrt(math.log(4))),
+    ],
+)
+def test_percentiles_move_and_stretch_a_law_of_scipy(written, loc, scale):
+    """Solved by hand: one percentile stretches the law, two move it as well.
+
+    Exponential: 1 - p are above loc + scale ln(1 / (1 - p)). Normal: the median is loc. Weibull of shape 2: a quarter
+    is above scale times the root of ln 4.
+    """
+    got = delay_s({"scipy": written, **({"truncate": {"low": 0}} if written["name"] == "norm" else {})})
+    of = got.of if isinstance(got, law.Truncated) else got
+    assert (of.loc, of.scale) == pytest.approx((loc, scale), rel=1e-9, abs=1e-9)
+
+
 def test_a_law_of_scipy_that_may_be_negative_can_be_truncated():
     """A normal law around 1 s is negative for one in a thousand; cut off at 0 it is a law of times."""
     normal = {"name": "norm", "loc": "1 s", "scale": "333 ms"}
@@ -280,6 +300,23 @@ def test_a_law_of_scipy_that_may_be_negative_can_be_truncated():
         ({"scipy": {"name": "gamma", "a": "2 s"}}, "scipy.a", "is not a finite number; write for example 0.8"),
         ({"scipy": {"name": "gamma", "a": -1}}, "scipy", "is no distribution for these shapes; see scipy.stats.gamma"),
         ({"scipy": {"name": "expon", "scale": 0}}, "scipy.scale", "is not positive; write more than zero"),
+        (
+            {"scipy": {"name": "expon", "p50": "1 s", "scale": "1 s"}},
+            "scipy.scale",
+            "stands beside percentiles; write percentiles only, or loc and scale only",
+        ),
+        ({"scipy": {"name": "expon", "p50": "2 s", "p98": "1 s"}}, "scipy", "percentiles are out of order: p50 is not"),
+        (
+            {"scipy": {"name": "expon", "p1": "1 s", "p2": "2 s", "p3": "3 s"}},
+            "scipy",
+            "the law is fixed by 1 or 2 percentiles, not 3; write that many",
+        ),
+        (
+            {"scipy": {"name": "expon", "p50": "1 s", "p98": "9 s"}},
+            "scipy",
+            "a law through these percentiles starts below zero; write one percentile, or loc and scale",
+        ),
+        ({"scipy": {"name": "norm", "p50": "1 s"}}, "scipy", "no law of this shape has these percentiles; write loc"),
         (
             {"scipy": {"name": "expon", "scale": 2}},
             "scipy.scale",
