@@ -1,7 +1,8 @@
 """Protocol settings and the two presets.
 
 `sanp-3.6.1` is the text of the specification, `nodo-observed` is what public tests and production settings of the
-real platform show where they differ. Every field can be overridden by a scenario. Times are in seconds.
+real platform show where they differ. Every field can be overridden: by a scenario all but
+`broadcast`, which only replays have. Times are in seconds.
 """
 
 from collections.abc import Mapping
