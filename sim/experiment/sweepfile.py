@@ -25,6 +25,8 @@ from sim.scenario.tree import Problem, ScenarioError, Tree, parse, read
 from sim.scenario.units import whole
 
 MAX_REPLICATIONS = 100_000
+_OF_A_SCENARIO = {"name", "extends"}
+"""What a scenario begins with, and a sweep file never does."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,9 @@ def read_sweep(file: str | Path) -> Sweep:
     if not isinstance(tree.value, dict):
         fix = "write keys and values, starting with scenario: baseline.yaml"
         raise ScenarioError([*problems, Problem(tree.at, "", "is no sweep", fix)])
+    if tree.value.keys() & _OF_A_SCENARIO and not tree.value.keys() & _Form.model_fields.keys():
+        fix = "say what to vary, for example --vary psps.psp-a.workers=4,8,16"
+        raise ScenarioError([*problems, Problem(tree.at, "", "is a scenario and no sweep", fix)])
     form, wrong = _form(tree, problems)
     design = None
     if not wrong & {"design", "vary", "points"}:

@@ -65,6 +65,13 @@ def test_values_of_every_kind_become_texts_that_read_as_them(sweep):
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("text", ["name: world\narrivals: {rate: 2/s}\n", "extends: world.yaml\npsps: []\n"])
+def test_a_scenario_in_place_of_a_sweep_file_is_told_what_is_missing(problems, text):
+    """Not that every key of it is wrong: somebody has left --vary out."""
+    (line,) = problems(text)
+    assert line.endswith("is a scenario and no sweep  say what to vary, for example --vary psps.psp-a.workers=4,8,16")
+
+
 def test_every_problem_of_a_sweep_file_is_said_at_once(problems):
     """With line and column, the path and what to write instead."""
     assert problems("""\
