@@ -23,8 +23,13 @@ def codes(texts: Iterable[object]) -> str:
 
 
 def capital(text: str) -> str:
-    """Return text as the beginning of a sentence."""
-    return text[0].upper() + text[1:]
+    """Return text as the beginning of a sentence; a name with capitals inside, as calls have, keeps its spelling.
+
+    >>> capital("tokens that expire"), capital("paGetPayment answered")
+    ('Tokens that expire', 'paGetPayment answered')
+    """
+    first = text.partition(" ")[0]
+    return text if first != first.lower() else text[:1].upper() + text[1:]
 
 
 def notes(thing: ModuleType | type) -> dict[str, str]:

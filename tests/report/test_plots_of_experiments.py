@@ -1,5 +1,7 @@
 """Every picture of an experiment shows the numbers that it should."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -45,6 +47,17 @@ def test_a_sweep_that_was_written_in_several_units_is_drawn_in_one():
     (axes,) = plots.sweep(table, WORKERS, LATE).axes
     assert axes.get_lines()[0].get_xydata().tolist() == [[0.5, 0.7], [1, 0.8], [60, 0.9]]
     assert axes.get_xlabel() == f"{WORKERS} (s)"
+
+
+@pytest.mark.parametrize(
+    ("metric", "begins"), [("tgp", "paGetPayment answered"), ("token_expiry_rate", "Tokens that expire")]
+)
+def test_a_title_begins_with_a_capital_unless_the_platform_spells_its_word_without(metric, begins):
+    """Names of calls are the specification's; all other words begin a title as they begin a sentence."""
+    table = POINTS.rename(columns=lambda name: name.replace(LATE, metric))
+    slo = replace(SLO, metric=metric, dimension="", group="")
+    for picture in (plots.sweep(table[:3], WORKERS, metric), plots.heat_map(table, WORKERS, DELAY, metric, slo)):
+        assert picture.get_suptitle().startswith(begins)
 
 
 def test_a_sweep_over_names_puts_them_side_by_side():

@@ -14,12 +14,13 @@ from matplotlib.patheffects import withStroke
 
 from sim.analysis.intervals import Estimate
 from sim.analysis.slo import Slo, Verdict, judge
+from sim.report.markdown import capital
 from sim.report.plots.letters import plain
 from sim.report.plots.looks import BLACK
 from sim.report.plots.paper import Array, Picture, blank, drawn, note, sheet
 from sim.report.plots.points import extent
 from sim.report.plots.quantities import Scale, scale_of
-from sim.report.plots.words import capital, label_of, shown, title_of, unit_axis, unit_of
+from sim.report.plots.words import label_of, shown, title_of, unit_axis, unit_of
 
 _WHITE, _DARK = "#FFFFFF", 0.55
 """The part of the colour scale that is too dark for black letters."""

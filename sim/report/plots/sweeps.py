@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 
 from sim.analysis.slo import Slo
+from sim.report.markdown import capital
 from sim.report.plots.letters import plain
 from sim.report.plots.looks import STROKES
 from sim.report.plots.paper import Picture, blank, drawn, entry, legend, note, sheet
 from sim.report.plots.points import draw_limit, extent, metric_axis, ordered
 from sim.report.plots.quantities import scale_of
-from sim.report.plots.words import capital, title_of
+from sim.report.plots.words import title_of
 
 
 @drawn

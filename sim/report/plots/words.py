@@ -31,11 +31,6 @@ def title_of(metric: str) -> str:
     return f"{title}, {plain(group, 40)}" if group else title
 
 
-def capital(text: str) -> str:
-    """Return a text as it begins a sentence."""
-    return text[:1].upper() + text[1:]
-
-
 def parts_of(metric: str) -> tuple[str, str, str]:
     """Return the name of a metric, its percentile and its group, of which any but the first may be empty."""
     bare, _, group = metric.partition("{")
