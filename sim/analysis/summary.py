@@ -287,15 +287,14 @@ def _warnings(tallies: Sequence[Tally]) -> list[str]:
     found = []
     opens, closes = tallies[0].window_s
     late = [t for t in tallies if t.warm_up_cut_s > closes / 2]
-    short = [t for t in tallies if opens < t.warm_up_cut_s <= closes / 2]
+    cut = [t.warm_up_cut_s for t in tallies if t.warm_up_cut_s > opens]
     if len(late) > len(tallies) / 2:
         found.append(
             f"{len(late)} of {len(tallies)} replications never settle (MSER-5 would cut in the second half): "
             "load or incidents change during the run, or a queue grows"
         )
-    if len(short) > len(tallies) / 2:
-        cut = max(t.warm_up_cut_s for t in short)
-        found.append(f"the warm-up of {opens:g} s looks short: MSER-5 would cut at up to {cut:.0f} s")
+    elif len(cut) > len(tallies) / 2:
+        found.append(f"the warm-up of {opens:g} s looks short: MSER-5 would cut at up to {max(cut):.0f} s")
     if len(tallies) < 2:
         found.append("one replication gives no interval: run at least 2")
     return found

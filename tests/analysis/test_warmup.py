@@ -78,6 +78,16 @@ def test_a_run_is_warned_of_a_warm_up_too_short_and_of_a_queue_that_grows(of, sa
     assert found == () if says is None else says in found[0]
 
 
+def test_replications_that_settle_late_and_never_count_together():
+    """Two of four settle at 200 s, after the warm-up of 100 s, and one never does: three are not as they should be."""
+    starts, grows = waits(lambda k: 30 if k < 40 else 1 + k % 7), waits(lambda k: 1 + max(0, k - 120))
+    steady = waits(lambda k: 1 + k % 7)
+    (said,) = summarise([*starts[:2], grows[2], steady[3]], []).warnings
+    assert said.startswith("the warm-up of 100 s looks short: MSER-5 would cut at up to ")
+    assert int(said.rpartition("up to ")[2].removesuffix(" s")) == round(grows[2].warm_up_cut_s) > 200
+    assert summarise([*starts[:1], grows[1], *steady[2:]], []).warnings == ()
+
+
 def test_one_replication_is_warned_of():
     """It has no interval."""
     assert summarise(waits(lambda k: 1)[:1], []).warnings == ("one replication gives no interval: run at least 2",)
