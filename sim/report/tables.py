@@ -62,19 +62,19 @@ def _parts(summary: Summary) -> Iterator[RenderableType]:
     if summary.stations:
         yield _stations(summary)
     for each in summary.collapses:
-        yield _collapse(each, summary.replications)
+        yield Text(f"\ncollapse: {of_collapse(each, summary.replications)}", style="bold red")
     for warning in summary.warnings:
         yield Text(f"\nnote: {warning}", style="yellow")
 
 
-def _collapse(found: Collapse, replications: int) -> Text:
+def of_collapse(found: Collapse, replications: int) -> str:
+    """Return in words what a collapse looks like, and how likely it is."""
     metric = METRICS[found.metric]
     chance, between = shown_estimate(found.probability, "share")
-    return Text(
-        f"\ncollapse: in {len(found.replications)} of {replications} replications {metric.title} is "
+    return (
+        f"in {len(found.replications)} of {replications} replications {metric.title} is "
         f"{shown(found.collapsed.mean, metric.unit)}, in the others {shown(found.healthy.mean, metric.unit)}: the mean "
-        f"describes neither. The probability of a collapse is {chance} ({between})",
-        style="bold red",
+        f"describes neither. The probability of a collapse is {chance} ({between})"
     )
 
 

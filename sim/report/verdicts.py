@@ -6,18 +6,24 @@ from sim.analysis.metrics import METRICS
 from sim.analysis.shown import percent, shown_estimate
 from sim.analysis.slo import Judged, Verdict
 from sim.analysis.summary import Summary
+from sim.report.tables import of_collapse
 
 _LEVELS = {Verdict.PASS: "notice", Verdict.FAIL: "error", Verdict.UNDECIDED: "warning"}
 
 
 def github(summary: Summary, name: str) -> str:
-    """Return a workflow command for each SLO: an error where it fails, a warning where it is undecided."""
-    return "\n".join(_annotation(each, name, summary.slo_confidence) for each in summary.slos)
+    """Return a workflow command for each SLO: an error where it fails, a warning where it is undecided.
+
+    A collapse is a warning too: a verdict on the mean of two worlds is one on neither.
+    """
+    confidence = summary.slo_confidence
+    slos = [_annotation(_LEVELS[j.verdict], f"{name}: {j.slo.text}", _said(j, confidence)) for j in summary.slos]
+    humps = [(each.metric, of_collapse(each, summary.replications)) for each in summary.collapses]
+    return "\n".join([*slos, *(_annotation("warning", f"{name}: collapse of {of}", said) for of, said in humps)])
 
 
-def _annotation(each: Judged, name: str, confidence: float | None) -> str:
-    title = _escaped(f"{name}: {each.slo.text}", property_=True)
-    return f"::{_LEVELS[each.verdict]} title={title}::{_escaped(_said(each, confidence))}"
+def _annotation(level: str, title: str, said: str) -> str:
+    return f"::{level} title={_escaped(title, property_=True)}::{_escaped(said)}"
 
 
 def junit(summary: Summary, name: str) -> str:

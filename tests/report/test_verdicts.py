@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 from xml.etree import ElementTree as ET
 
+from sim.analysis.collapse import Collapse
 from sim.analysis.intervals import Estimate
 from sim.analysis.slo import Judged, Slo, Verdict
 from sim.report.verdicts import github, junit
@@ -16,6 +17,7 @@ SUMMARY = SimpleNamespace(
         Judged(Slo("tnspo{psp=a,b:c} >= 98%", *OF_ONE), Estimate(0.98, 0.97, 0.99, 10), Verdict.UNDECIDED),
     ),
     slo_confidence=None,
+    collapses=(),
 )
 
 
@@ -27,6 +29,17 @@ def test_github_gets_a_command_for_each_objective():
         "::warning title=world%3A tnspo{psp=a%2Cb%3Ac} >= 98%25::"
         "undecided: 98.000%25 (97.000%25 to 99.000%25), 10 replications",
     ]
+
+
+def test_github_is_warned_of_a_collapse():
+    """With its probability: 3 of 10 replications, by Clopper and Pearson (6.67%, 65.25%)."""
+    shares = Estimate(0.9, 0.88, 0.92, 7), Estimate(0.2, 0.1, 0.3, 3)
+    humps = Collapse("paid_share", Estimate(0.3, 0.0667, 0.6525, 10), (2, 3, 8), *shares, 0.5)
+    found = SimpleNamespace(slos=(), slo_confidence=None, collapses=(humps,), replications=10)
+    assert github(found, "world") == (
+        "::warning title=world%3A collapse of paid_share::in 3 of 10 replications carts paid is 20.0%25, in the others "
+        "90.0%25: the mean describes neither. The probability of a collapse is 30.0%25 (6.670%25 to 65.2%25)"
+    )
 
 
 def test_junit_has_a_case_for_each_objective():
@@ -42,7 +55,7 @@ def test_junit_has_a_case_for_each_objective():
 
 def test_verdicts_of_replications_that_were_added_say_how_sure_they_are():
     """They are judged at another confidence than that of the figures: 99.9% before the last look."""
-    found = SimpleNamespace(slos=SUMMARY.slos[1:2], slo_confidence=0.999)
+    found = SimpleNamespace(slos=SUMMARY.slos[1:2], slo_confidence=0.999, collapses=())
     said = "fail: 4 s (3.5 s to 4.5 s at 99.9%), 10 replications"
     assert github(found, "world") == f"::error title=world%3A user_wait < 3 s::{said.replace('%', '%25')}"
     suite = ET.fromstring(junit(found, "world"))  # noqa: S314 - written above
