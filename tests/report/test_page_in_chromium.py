@@ -188,6 +188,14 @@ def test_axe_finds_no_fault_with_the_accessibility_of_any_page(browser, files, a
                 assert checked - set(found["passes"]) == set()
 
 
+def printed(shown, folder):
+    """Return the text of every sheet of paper that a page is printed on."""
+    file = folder / "page.pdf"
+    file.write_bytes(base64.b64decode(shown.ask("Page.printToPDF", preferCSSPageSize=True)["data"]))
+    said = subprocess.run(["pdftotext", str(file), "-"], capture_output=True, text=True, check=True).stdout  # noqa: S603, S607
+    return said.split("\f")
+
+
 @pytest.mark.skipif(shutil.which("pdftotext") is None, reason="there is no pdftotext: apt-get install poppler-utils")
 @pytest.mark.parametrize("kind", KINDS)
 def test_paper_has_everything_and_cuts_nothing_off(browser, files, tmp_path, kind):
@@ -198,10 +206,23 @@ def test_paper_has_everything_and_cuts_nothing_off(browser, files, tmp_path, kin
     with browser.open(files[kind], 687) as shown:  # 210 mm less the margins, at 96 per inch
         shown.ask("Emulation.setEmulatedMedia", media="print")
         assert shown.evaluate("document.documentElement.scrollWidth") <= 687
-        printed = base64.b64decode(shown.ask("Page.printToPDF", preferCSSPageSize=True)["data"])
-    file = tmp_path / "page.pdf"
-    file.write_bytes(printed)
-    said = subprocess.run(["pdftotext", str(file), "-"], capture_output=True, text=True, check=True).stdout  # noqa: S603, S607
+        said = "".join(printed(shown, tmp_path))
     assert "Skip to the results" not in said
     for part in ("The whole scenario", "outcome_tries:", "How to reproduce", "Assumptions", "a book" * (kind == "run")):
         assert part in said
+
+
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="there is no pdftotext: apt-get install poppler-utils")
+def test_no_heading_and_no_head_of_a_table_is_left_alone_at_the_foot_of_a_sheet(browser, files, tmp_path):
+    """The section begins lower and lower until it is on another sheet: always with two rows of its table at least."""
+    feet = set()
+    with browser.open(files["run"], 687) as shown:
+        for moved in range(0, 500, 30):
+            shown.evaluate(f"document.querySelector('#headline').style.paddingTop = '{moved}px'")
+            sheets = printed(shown, tmp_path)
+            (at,) = (number for number, text in enumerate(sheets) if "Headline figures" in text)
+            rows = sheets[at].partition("Headline figures")[2]
+            assert "Estimates from" in rows
+            assert "payments reversed" in rows, moved
+            feet.add(at)
+    assert len(feet) > 1
