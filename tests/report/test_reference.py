@@ -1,6 +1,7 @@
 """The generated pages are current and complete, and what they refer to exists."""
 
 import ast
+import doctest
 import importlib
 import json
 import re
@@ -18,6 +19,7 @@ from sim.protocol.rules import RULES
 from sim.protocol.settings import PRESETS, ProtocolSettings
 from sim.protocol.statuses import PAYMENT_TRANSITIONS, POSITION_TRANSITIONS, RECIPIENT_TRANSITIONS
 from sim.records import STORED
+from sim.report import markdown
 from sim.report.conformance import REASONS, Conformance, conformance_of
 from sim.report.markdown import notes, table
 from sim.report.reference import CASES_FILE, MANIFEST, ROOT, RULES_TESTS, pages, protocol_page
@@ -184,6 +186,12 @@ def test_a_case_that_differs_is_listed_with_how_and_why(monkeypatch):
 
 
 # --- Markdown -------------------------------------------------------------------------------------------------------
+
+
+def test_a_sentence_begins_with_a_capital_or_with_a_name_as_it_is_spelled():
+    """The example in the documentation of `capital`."""
+    done = doctest.testmod(markdown)
+    assert (done.attempted, done.failed) == (1, 0)
 
 
 def test_a_bar_in_a_cell_does_not_end_it():
