@@ -32,7 +32,7 @@ FIRST, GROWTH = 5, 1.5
 LOOK_AHEAD = 5
 """Replications, and percent of them where that is more, for which what was found has to last."""
 EARLY, LAST = 1 / 50, 3 / 5
-"""The parts of the error that each look but the last, and the last, may spend."""
+"""The parts of the error that each look but the last, at most, and the last may spend."""
 
 SMALL: Mapping[str, float] = {"share": 0.01, "s": 0.1, "min": 0.1, "count": 10.0, "EUR": 1000.0}
 """By unit: what a mean near zero counts as, since no number of replications makes a share of zero precise by itself.
@@ -112,7 +112,8 @@ class Rule:
 
     def verdict_confidence(self, replications: int) -> float:
         """Return the confidence of the intervals that SLOs are judged by after so many replications."""
-        return 1 - (1 - self.confidence) * (EARLY if replications < self.maximum else LAST)
+        early = min(EARLY, (1 - LAST) / max(1, len(self.looks) - 1))  # beyond 10,000 there are more than twenty looks
+        return 1 - (1 - self.confidence) * (early if replications < self.maximum else LAST)
 
     def summarise(self, tallies: Sequence[Tally], slos: Sequence[Slo]) -> Summary:
         """Summarise a look: metrics at the confidence asked for, SLOs at that of this look."""
