@@ -35,7 +35,8 @@ Usual = Callable[[str, Address], float]
 class Served(NamedTuple):
     """How a call ends for its caller, when the caller knows, and when the work was done (inf: never).
 
-    `started_s` and `served_s` are the times of the callee's worker; NaN when none took the call.
+    `started_s` and `served_s` are the times of the callee's worker; NaN when none took the call. `end` is what the
+    callee made of the call, which its caller may never hear.
     """
 
     answer: Answer
@@ -43,6 +44,7 @@ class Served(NamedTuple):
     done_s: float = inf
     started_s: float = nan
     served_s: float = nan
+    end: int = _OK
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +100,14 @@ class Callee:
             return Served(Answer.UNREACHABLE, refused) if refused <= gives_up else Served(Answer.TIMEOUT, gives_up)
         start, served, killed = taken
         if end == _HANG:
-            return Served(Answer.TIMEOUT, gives_up, inf, start, served)
+            return Served(Answer.TIMEOUT, gives_up, inf, start, served, end)
         done = served if end in (_OK, _LOST_REPLY) or (end == _MALFORMED and drawn.done) else inf
         at = served + drawn.back_s
         if killed or end == _LOST_REPLY or at > gives_up or (self.troubles and self._loses(served, primitive, address)):
-            return Served(Answer.TIMEOUT, gives_up, done, start, served)
+            return Served(Answer.TIMEOUT, gives_up, done, start, served, end)
         if end == _OK:
             return Served(Answer.OK, at, done, start, served)
-        return Served(Answer.KO if end == _KO else Answer.MALFORMED, at, done, start, served)
+        return Served(Answer.KO if end == _KO else Answer.MALFORMED, at, done, start, served, end)
 
     def _troubled(self, now: float, primitive: str, drawn: CallDraws, address: Address) -> CallDraws | None:
         """Return what incidents make of a call that arrives now; None if it does not arrive.

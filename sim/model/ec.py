@@ -76,7 +76,7 @@ class Ecs:
         )
         if served is None:
             return Answered(None, left)
-        answer, at, done, _, _ = served
+        answer, at, done = served.answer, served.at, served.done_s
         closed = cart.ec_closed >> activation.notice & 1
         if answer is Answer.KO:
             activation.receipt_refused = not closed

@@ -12,6 +12,7 @@ from typing import Any
 from sim.kernel.clock import Steps
 from sim.model.callee import Callee, Caller, Served
 from sim.model.cart import Try, beside, try_of
+from sim.model.ends import CallEnd
 from sim.model.node import Answered, Node, Replied
 from sim.model.plan import Plan
 from sim.model.sender import Sender, Sent
@@ -59,22 +60,17 @@ class Psps:
         )
         if served is None:
             served = Served(Answer.UNREACHABLE, left)
-        answer, at, done, _, held = served
-        if done < inf:
-            attempt.booked_s = done
-        elif (answer is Answer.KO and draws.stray_outcome) or (answer is Answer.TIMEOUT and draws.books_late):
-            attempt.booked_s = held
+        _book(attempt, served)
         for each in attempt.activations:
             each.notified_s = left
-            each.answered_s = at
-            each.notify_answer = answer.value
-        return Answered(answer, at)
+            each.answered_s = served.at
+            each.notify_answer = served.answer.value
+        return Answered(served.answer, served.at)
 
     def _booked_late(self, attempt: Try, served: Served) -> Steps:
         """Book what arrived when the Node had given up, and send its outcome all the same."""
-        if served.done_s < inf:
-            attempt.booked_s = served.done_s
-            yield from self.send_outcome(attempt)
+        _book(attempt, served)
+        yield from self.send_outcome(attempt)
 
     def send_outcome(self, attempt: Try, send: int = 0, sent: float = nan) -> Steps:
         """Send the outcome that a booked payment owes, and again while there is no answer.
@@ -126,3 +122,12 @@ class Psps:
                 each.paid_s = self.clock.now
             return replied, (recipients, replied.at)
         return replied, None
+
+
+def _book(attempt: Try, served: Served) -> None:
+    """Note when the PSP booked the cart or, after a call that hung or a KO of its own, takes it for booked."""
+    draws = attempt.draws
+    if served.done_s < inf:
+        attempt.booked_s = served.done_s
+    elif (served.end == CallEnd.KO and draws.stray_outcome) or (served.end == CallEnd.HANG and draws.books_late):
+        attempt.booked_s = served.served_s

@@ -55,6 +55,9 @@ class Sender:
         if arrives == inf:
             self.recorder.replied(call, None, nan, nan, gives_up)
             return Heard(None, gives_up)
+        if arrives > gives_up:
+            self.clock.begin(beside(cart, self._unheard(call, _arriving(arrives, working), late)))
+            return Heard(None, gives_up)
         if arrives > self.clock.now:
             yield arrives
         try:
@@ -78,3 +81,9 @@ class Sender:
         self.recorder.replied(call, None, started, leaves, call.gives_up_s)
         if late is not None and todo:
             yield from late(todo)
+
+
+def _arriving(at: float, working: Working) -> Working:
+    """Let a fragment of the Node begin when the call reaches it."""
+    yield at
+    return (yield from working)

@@ -253,6 +253,45 @@ def test_a_stray_outcome_after_the_psps_own_ko_is_refused(preset, fault):
     assert (payment.status, payment.place, payment.reversal_cause) == ("CANCELLED", "reversed", "psp_refused")
 
 
+UNHEARD = "psps.psp.pspNotifyPaymentV2.ends={ko: {probability: 100%, time: 8 s}}"
+
+
+@pytest.mark.parametrize(
+    ("sets", "outcome", "place"),
+    [
+        (("psps.psp.books_after_hang=100%",), (), "reversed"),
+        (("psps.psp.outcome_after_ko=100%",), (60.80 + 8 + 1.1,), "receipted"),
+    ],
+)
+def test_a_psp_that_was_not_heard_knows_what_it_has_done(sets, outcome, place):
+    """Its KO after 8 s comes too late for the Node. It has not hung, and so books nothing for that.
+
+    A stray outcome after its own KO is another matter: sent 1.1 s after it, it pays, since the Node is in doubt (R7).
+    """
+    records = run(UNHEARD, *sets)
+    sent = rows(records, "calls", primitive="sendPaymentOutcomeV2")
+    assert [call.sent_s - 50 for call in sent] == near(*outcome)
+    payment = only(records, "payments")
+    assert (payment.notify_answer, payment.place) == ("timeout", place)
+
+
+def test_a_call_that_arrives_after_its_timeout_does_not_hold_back_the_next():
+    """Half of all ways take 30 s: an activation sent again after its timeout of 14 s may overtake its first send.
+
+    The Node has unlimited workers, so that each call is taken when it arrives, and a token is had by the first to
+    arrive; a payment whose first send was on its way for 30 s has its token 16.65 s after it was asked for.
+    """
+    slow = "links.checkout_node.latency={mixture: [{weight: 50%, constant: 30 s}, {weight: 50%, constant: 10 ms}]}"
+    records = run(*MANY, slow)
+    calls = rows(records, "calls", primitive="activatePaymentNoticeV2")
+    assert [call.started_s for call in calls] == [call.arrived_s for call in calls]
+    first = {(call.cart, call.send): call.arrived_s - call.sent_s > 1 for call in calls}
+    overtaken = [cart for cart, send in first if send == 0 and first[cart, 0] and first.get((cart, 1)) is False]
+    assert len(overtaken) > 50
+    waited = {p.cart: p.issued_s - p.requested_s for p in rows(records, "payments")}
+    assert {round(waited[cart], 6) for cart in overtaken} == {16.65}
+
+
 HASTY = ("psps.psp.outcome_timeout=1 s", "psps.psp.outcome_tries=3", "psps.psp.outcome_slot=2 s")
 
 
