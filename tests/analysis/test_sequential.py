@@ -80,7 +80,7 @@ def test_errors_of_all_looks_add_up_to_no_more_than_was_asked_for(confidence, ma
 
 
 def test_a_maximum_of_any_size_leaves_the_promise():
-    """5 x 1.5^24 is 84,000 and 5 x 1.5^25 more than 100,000: there are 26 looks, of which the 25 early ones share 2%."""
+    """5 x 1.5^24 is 84,000 and 5 x 1.5^25 more than 100,000: that is 26 looks, and the 25 early ones share 2%."""
     rule = Rule(maximum=100_000)
     errors = [1 - rule.verdict_confidence(look) for look in rule.looks]
     assert errors == pytest.approx([0.02 / 25] * 25 + [0.03])
