@@ -140,6 +140,8 @@ def _asked(
     if vary:
         if design not in (None, "grid", "lhs", "sobol"):
             raise typer.BadParameter(f"{design!r} is not grid, lhs or sobol", param_hint="--design")
+        if seed is not None and design in (None, "grid"):
+            raise typer.BadParameter("means nothing for a grid: none of it is chance", param_hint="--design-seed")
         return file, read_vary(vary, Kind(design or "grid"), points, 1 if seed is None else seed), None
     options = {"--design": design, "--points": points, "--design-seed": seed}
     if given := [name for name, value in options.items() if value is not None]:

@@ -97,12 +97,16 @@ def _form(tree: Tree, problems: list[Problem]) -> tuple[_Form, set[str]]:
     return _Form.model_validate({"scenario": "(unknown)", **right}), wrong
 
 
+_USELESS = {"grid": ("file", "seed"), "list": ("vary", "points", "seed"), "lhs": ("file",), "sobol": ("file",)}
+"""By design, the keys that it has no use for. Points of a grid are refused with what to write instead."""
+
+
 def _misplaced(form: _Form, tree: Tree) -> list[Problem]:
     """Find keys that the kind of design has no use for, and those that it needs."""
-    needed, useless = ("file", ("vary", "points", "seed")) if form.design == "list" else ("vary", ("file",))
+    needed = "file" if form.design == "list" else "vary"
     problems = [
         Problem(tree.keys[key], key, f"means nothing for design: {form.design}", "leave it out")
-        for key in useless
+        for key in _USELESS[form.design]
         if key in tree.value
     ]
     if getattr(form, needed) is None:

@@ -163,6 +163,7 @@ USAGE = {
     "neither a number from 1 to 100000 nor auto": ("--replications", "some", *VARY),
     "0% would take for ever": ("--replications", "auto", "--precision", "0%", *VARY),
     "'latin' is not grid, lhs or sobol": ("--design", "latin", *VARY),
+    "means nothing for a grid": ("--design-seed", "2", *VARY),
     "goes with --vary; a sweep file says it itself": ("--design", "lhs", "--points", "4"),
     "dask needs --scheduler tcp://HOST:8786": ("--executor", "dask", *VARY),
     "goes with --executor dask": ("--executor", "local", "--scheduler", "tcp://127.0.0.1:1", *VARY),

@@ -109,6 +109,8 @@ points: 3
         ]),
         ("scenario: s.yaml\nfile: x.csv\nvary: {a: [1]}\n", [
             "2:1  file  means nothing for design: grid  leave it out"]),
+        ("scenario: s.yaml\nseed: 2\nvary: {a: [1]}\n", [
+            "2:1  seed  means nothing for design: grid  leave it out"]),
         ("scenario: s.yaml\ndesign: gird\nvary: {a: [1, 1]}\n", ["2:9  design  is gird  "
                                                                  "write grid, list, lhs or sobol"]),
         ("scenario: s.yaml\nvary: [a]\n", ["2:7  vary  is a list  write a section, name: value"]),
