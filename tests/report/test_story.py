@@ -140,6 +140,22 @@ def test_a_technical_exception_waits_by_r7_and_is_swept_by_r15(tmp_path):
     ]
 
 
+def test_a_close_that_comes_too_late_is_refused_by_r4(tmp_path):
+    """A token of 5 s, issued at 0.65, is swept at 60 s of the run, 10 s after the arrival; the close is there at 60.67.
+
+    Citizen and gateway take a minute. The sweep is by R15, which is named once; the money, just taken, goes back by R4.
+    """
+    one = told(tmp_path, "protocol.token_validity=5 s")
+    because = "citizen and gateway took longer than the token lasts"
+    because = f"mod3CancelV2, the first sweep after the token's deadline: {because}"
+    swept = (10.0, "changed", "payment: CANCELLED; position: INSERTED", because, ("R15",))
+    assert swept in lines(one)
+    said = "refused, since the token had expired; what was open of the cart is cancelled"
+    assert ended(one, "closePaymentV2 OK") == [(60.78, said, ("R4",))]
+    asked = "asks the gateway to give the money back (close_rejected)"
+    assert (60.78, asked, ("R4",)) in at(one, kind="happened")
+
+
 def test_as_observed_the_close_replaces_the_deadline(tmp_path):
     """Closed at 60.67 plus an hour, not issued at 0.65 plus a quarter; swept at 3720 s, 3670 s after the arrival."""
     one = told(tmp_path, f"{ENDS}.lost_request=100%", "protocol.preset=nodo-observed")

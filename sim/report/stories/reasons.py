@@ -20,7 +20,7 @@ _ENDS = {"malformed": "an unusable answer", "unreachable": "no connection"}
 _OF_EXPIRY = {
     "abandoned": ("the citizen left without a word", ()),
     "activation_failed": ("another notice of the cart could not be activated", ("R2",)),
-    "close_late": ("citizen and gateway took longer than the token lasts", ("R15",)),
+    "close_late": ("citizen and gateway took longer than the token lasts", ()),
     "close_not_delivered": ("no close ever reached the Node", ("R4",)),
     "outcome_missing_accepted": ("the outcome that the PSP owed never came", ("R9",)),
     "outcome_missing_unknown": ("after a technical exception no outcome came", ("R7",)),
@@ -98,9 +98,17 @@ def _close(call: Call, payment: Row) -> Reason:
     if call.answer == "ok":
         return Reason("taken; the tokens are cancelled, nobody is notified", ("R4",))
     if call.answer == "ko":
-        before = payment["closed_s"] is not None and payment["closed_s"] < call.sent_s
-        return Reason("accepted before (422)" if before else "refused; the whole cart is cancelled", ("R4",))
+        return Reason(_closed_in_vain(call, payment), ("R4",))
     return Reason("")
+
+
+def _closed_in_vain(call: Call, payment: Row) -> str:
+    """Return why the Node refused a close."""
+    if payment["closed_s"] is not None and payment["closed_s"] < call.sent_s:
+        return "accepted before (422)"
+    if payment["cancel_cause"] in EXPIRY_CAUSES and payment["cancelled_s"] < call.sent_s:
+        return "refused, since the token had expired; what was open of the cart is cancelled"
+    return "refused; the whole cart is cancelled"
 
 
 def _notify(call: Call, payment: Row) -> Reason:
