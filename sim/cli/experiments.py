@@ -57,7 +57,7 @@ Count = Annotated[
 
 
 @contextmanager
-def _experimenting() -> Iterator[None]:
+def experimenting() -> Iterator[None]:
     """Answer as other commands do, and say what is wrong with a cluster and what to do when interrupted."""
     with refusing("interrupted; what was finished is kept: run the same command again to go on"):
         from sim.experiment.executors import ClusterError
@@ -69,7 +69,7 @@ def _experimenting() -> Iterator[None]:
             raise typer.Exit(BAD_INPUT) from None
 
 
-def _cluster(executor: Place | None, scheduler: str | None, jobs: int | None) -> str | None:
+def cluster_of(executor: Place | None, scheduler: str | None, jobs: int | None) -> str | None:
     """Return the scheduler to ask, after checking that the options go together."""
     if executor is Place.DASK and scheduler is None:
         raise typer.BadParameter("dask needs --scheduler tcp://HOST:8786", param_hint="--executor")
@@ -104,8 +104,8 @@ def sweep(
     """Run a scenario at many points, each with the same random numbers; started again, it goes on where it was."""
     from sim.report.terminal import Voice
 
-    address = _cluster(executor, scheduler, jobs)
-    with _experimenting():
+    address = cluster_of(executor, scheduler, jobs)
+    with experimenting():
         from sim.analysis.sequential import Rule
         from sim.experiment.manifest import argv
         from sim.experiment.sweep import sweep as run_sweep
@@ -205,8 +205,8 @@ def capacity(
     Exit codes: 0 a value is known to be enough, 1 the objectives hold nowhere in the range, 2 bad input, 3 not enough
     evidence.
     """
-    address = _cluster(executor, scheduler, jobs)
-    with _experimenting():
+    address = cluster_of(executor, scheduler, jobs)
+    with experimenting():
         from sim.experiment.capacity import capacity as find
         from sim.experiment.executors import crew
         from sim.experiment.replications import Laboratory

@@ -23,9 +23,9 @@ from sim.cli.commands import (
     count_of,
     precision_of,
     printed,
-    refusing,
     remark,
 )
+from sim.cli.experiments import Scheduler, Where, cluster_of, experimenting
 
 if TYPE_CHECKING:
     from sim.scenario.load import Loaded
@@ -47,13 +47,15 @@ def compare(
     seed: Seed = None,
     sets: Sets = None,
     jobs: Jobs = None,
+    executor: Where = None,
+    scheduler: Scheduler = None,
     out: Out = Path("results"),
     quiet: Quiet = False,
     output: Annotated[Format, typer.Option("--format", help="How to print the differences.")] = Format.TABLE,
 ) -> None:
     """Compare scenarios under the same random numbers: differences, their intervals, and what pairing gained."""
-    count = count_of(replications)
-    with refusing("interrupted; the replications that were finished are kept: run the same command again to go on"):
+    count, address = count_of(replications), cluster_of(executor, scheduler, jobs)
+    with experimenting():
         from sim.analysis.sequential import Rule
         from sim.experiment.compare import compare as comparing
         from sim.experiment.executors import crew
@@ -71,7 +73,7 @@ def compare(
         wanted = Rule(precision_of(precision), maximum) if count == AUTO else count
         try:
             counted = counting(Voice(stderr=True), quiet=quiet, growing=count == AUTO)
-            with shelf(out) as kept, crew(jobs) as workers, counted as watch:
+            with shelf(out) as kept, crew(jobs, address) as workers, counted as watch:
                 found = comparing(loaded, Laboratory(workers, kept), replications=wanted, watch=watch)
         except ScenarioError:
             raise
@@ -136,6 +138,8 @@ def sensitivity(
     replications: Annotated[int, typer.Option(help="Replications of every point.", min=2)] = 3,
     sets: Sets = None,
     jobs: Jobs = None,
+    executor: Where = None,
+    scheduler: Scheduler = None,
     out: Out = Path("results"),
     quiet: Quiet = False,
     output: Annotated[Format, typer.Option("--format", help="How to print the findings.")] = Format.TABLE,
@@ -143,7 +147,8 @@ def sensitivity(
     """Move every number that has a range, and rank what is assumed by how much of the answer rests on it."""
     if method not in ("morris", "sobol"):
         raise typer.BadParameter(f"{method!r} is neither morris nor sobol", param_hint="--method")
-    with refusing("interrupted; the replications that were finished are kept: run the same command again to go on"):
+    address = cluster_of(executor, scheduler, jobs)
+    with experimenting():
         from sim.experiment.effects import MissingExtraError
         from sim.experiment.executors import crew
         from sim.experiment.replications import Laboratory
@@ -156,7 +161,7 @@ def sensitivity(
 
         source = Source(file)
         try:
-            with shelf(out) as kept, crew(jobs) as workers, counting(Voice(stderr=True), quiet=quiet) as watch:
+            with shelf(out) as kept, crew(jobs, address) as workers, counting(Voice(stderr=True), quiet=quiet) as watch:
                 found = study(
                     source,
                     Laboratory(workers, kept),

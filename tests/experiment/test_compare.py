@@ -1,6 +1,7 @@
 """Comparisons under common random numbers: differences that are known, and what pairing gains."""
 
 import json
+import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -161,6 +162,17 @@ def test_the_command_says_how_many_replications_were_added(world, tmp_path):
         done = CliRunner().invoke(app, [*words, *one])
         assert (done.exit_code, done.stdout) == (2, "")
         assert done.stderr.startswith("one replication of each says nothing of a difference; ask for more with")
+
+
+@pytest.mark.parametrize("command", [["compare", "--with", "arrivals.rate=1/s"], ["sensitivity"]])
+def test_studies_take_a_cluster_as_sweeps_do(world, tmp_path, monkeypatch, command):
+    """One that cannot be used is bad input, one line with what to do; --jobs means nothing on it."""
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    world.write_text(WORLD.replace("think_time: 5 s", "abandon: {value: 1%, assumed: x, range: [0%, 2%]}"))
+    words = [*command, str(world), "--executor", "dask", "--scheduler", "tcp://127.0.0.1:8786", "--out", str(tmp_path)]
+    done = CliRunner().invoke(app, words)
+    assert (done.exit_code, done.stderr) == (2, "Dask is not installed; pip install 'pagopa-sim[dask]'\n")
+    assert CliRunner().invoke(app, [*words, "--jobs", "2"]).exit_code == 2
 
 
 def test_a_payment_is_followed_in_every_other_world(world, tmp_path):
