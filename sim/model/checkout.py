@@ -160,18 +160,18 @@ class Checkout:
                 call, drawn.back_s, self._deliver(attempt, drawn.work_s), cart, lambda a: self._follow(attempt, *a)
             )
             send += 1
-            sent = gives_up + policy.wait * send
+            last, sent = sent, gives_up + policy.wait * send
             again = reply is None and send <= policy.retries and sent <= self._tokens_end(attempt) - policy.margin
             if accepted is not None:
                 if again:
                     self.clock.begin(beside(cart, self._close(attempt, sent, outcome, send)))
                 elif reply is None:
-                    self._unanswered(attempt)
+                    self._unanswered(attempt, last)
                 return (yield from self._follow(attempt, *accepted))
             if reply is not None:
                 return self._answered(attempt, outcome, reply, known)
             if not again:
-                self._unanswered(attempt)
+                self._unanswered(attempt, last)
                 return None
 
     def _tokens_end(self, attempt: Try) -> float:
@@ -205,9 +205,10 @@ class Checkout:
             return known
         return None  # 422: accepted before; the result will come
 
-    def _unanswered(self, attempt: Try) -> None:
+    def _unanswered(self, attempt: Try, last_sent: float) -> None:
         if attempt.close is not None and attempt.close.outcome is Outcome.OK:
-            self.clock.begin(beside(attempt.cart, self.reversals.after_no_answer(attempt, self._tokens_end(attempt))))
+            waiting = self.reversals.after_no_answer(attempt, self._tokens_end(attempt), last_sent)
+            self.clock.begin(beside(attempt.cart, waiting))
 
     def _follow(self, attempt: Try, closing: Closing, leaves: float) -> Ending:
         """Pass the flow on: to the PSP, and from there to the receipts."""

@@ -48,15 +48,16 @@ class Reversals:
             if reversed_s < inf:
                 each.reversed_s = reversed_s
 
-    def after_no_answer(self, attempt: Try, tokens_end: float) -> Steps:
+    def after_no_answer(self, attempt: Try, tokens_end: float, last_close: float) -> Steps:
         """Decide what becomes of authorised money when no close was ever answered.
 
         The text leaves this open. Checkout waits until the Node would have said how the payment ended; then, if it
-        has said nothing, the money goes back, or stays for a manual check (assumed; docs/decisions).
+        has said nothing, the money goes back, or stays for a manual check (assumed; docs/decisions). The close that the
+        Node took, if it took any, may have been the last one sent.
         """
         if not self.gives_back_unanswered:
             return
-        end = max(tokens_end, attempt.close_sent_s + (self.settings.token_extension_s or 0.0)) + self.grace_s
+        end = max(tokens_end, last_close + (self.settings.token_extension_s or 0.0)) + self.grace_s
         yield max(end, self.clock.now)
         if attempt.result is None or attempt.known_s > end:
             self.reverse(attempt, end, "close_not_delivered")

@@ -225,6 +225,22 @@ def test_money_of_a_close_that_never_arrived_waits_for_the_nodes_last_word(prese
             assert (payment.place, payment.reversal_cause) == ("reversed", "close_not_delivered")
 
 
+def test_a_close_that_extends_the_tokens_may_have_been_the_last_one():
+    """Observed, but told to reverse: an hour after the last close was sent, then 60 + 600 + 5 x 120 + 60 s, as above.
+
+    Three closes of four are answered by nobody, so that many carts send all four of theirs, the last 222 s after the
+    first; the Node may have taken any of them.
+    """
+    told = (f"protocol.preset={NODO}", "checkout.when_close_unanswered=reverse")
+    records = run(*MANY, "links.checkout_node.loss=50%", *told)
+    closes = {(call.cart, call.attempt): call.sent_s for call in rows(records, "calls", primitive="closePaymentV2")}
+    found = rows(records, "payments", reversal_cause="close_not_delivered")
+    assert len(found) > 5
+    for payment in found:
+        last = closes[payment.cart, payment.attempt]
+        assert payment.reversal_requested_s - last == pytest.approx(3600 + 60 + 600 + 5 * 120 + 60, abs=1e-6)
+
+
 # --- the notification -----------------------------------------------------------------------------------------------
 
 
