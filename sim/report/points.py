@@ -64,7 +64,7 @@ class Points:
     def _columns(self) -> Iterator["_Column"]:
         yield _Column("point", [Text(str(number)) for number in self.first["point"]], right=True)
         for path in self.varied:
-            yield _Column(broken(path), [Text(_short(str(value))) for value in self.first[path]])
+            yield _Column(broken(path), [Text(shortened(str(value))) for value in self.first[path]])
         if self.counted:
             yield _Column("repli-\ncations", [Text(str(count)) for count in self.first["replications"]], right=True)
         if self.slos:
@@ -118,7 +118,7 @@ def broken(path: str) -> str:
     return "\n".join(lines)
 
 
-def _short(text: str) -> str:
+def shortened(text: str) -> str:
     """Return a value of a path without digits that only a sampled one has."""
     found = _LONG.fullmatch(text)
     return text if found is None else f"{float(found[1]):.4g}{found[2]}"

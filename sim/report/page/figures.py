@@ -53,7 +53,7 @@ def tiles_of(summary: Summary) -> list[tuple[str, str, str]]:
     return [(said, shown(estimate.mean, unit), interval(estimate, unit)) for said, estimate, unit in found]
 
 
-def title_of(slo: Slo) -> str:
+def title_of_slo(slo: Slo) -> str:
     """Return in words what an objective is about."""
     percentile = "" if slo.percentile is None else f", {slo.percentile:g}th percentile"
     group = f", {_GROUPS.get(slo.dimension, slo.dimension)} {slo.group}" if slo.dimension else ""
@@ -64,7 +64,7 @@ def _slos(summary: Summary, *, looks: bool) -> Table:
     """Return the objectives; looks that are paid for make their intervals wider than those of the figures."""
     rows = [
         (
-            Cell(title_of(each.slo), each.slo.text),
+            Cell(title_of_slo(each.slo), each.slo.text),
             Cell("", verdict=each.verdict),
             *_numbers(each.estimate, each.slo.metric),
         )

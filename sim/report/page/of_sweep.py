@@ -1,6 +1,5 @@
 """What the page of a sweep says, as names for its template."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
@@ -9,23 +8,22 @@ from typing import Any
 import pandas as pd
 
 from sim.analysis.intervals import Estimate
-from sim.analysis.metrics import METRICS
 from sim.analysis.shown import percent
 from sim.analysis.slo import Slo, Verdict
-from sim.experiment.sweep import Sweep
+from sim.experiment.sweep import Sweep, column_of
+from sim.report.answers import title_of, unit_of
 from sim.report.page import making, words
 from sim.report.page.cells import MOST_ROWS, Cell, Table, estimated, table
-from sim.report.page.figures import title_of
+from sim.report.page.figures import title_of_slo
 from sim.report.page.of_run import made
 from sim.report.page.origins import origins_of
 from sim.report.plots import Picture, heat_map
 from sim.report.plots import sweep as curve
-from sim.report.points import FIGURES
+from sim.report.points import FIGURES, shortened
 from sim.scenario import slos as slo_language
 
 MOST_METRICS, MOST_PICTURES = 5, 12
 """Metrics that the table and the curves show, and pictures of a page; the files of the sweep have all metrics."""
-_SAMPLED = re.compile(r"(\d+\.\d{4,})(\D*)", re.ASCII)
 
 
 def content(sweep: Sweep) -> dict[str, Any]:
@@ -34,7 +32,7 @@ def content(sweep: Sweep) -> dict[str, Any]:
     scenario, varied = manifest["scenario"], list(manifest["varied"])
     names = {"psp": tuple(p["name"] for p in scenario["psps"]), "ec_group": tuple(g["name"] for g in scenario["ecs"])}
     slos = [slo_language.parse(text, names) for text in scenario.get("slos", ())]
-    objectives = {_column(slo): slo for slo in reversed(slos) if not slo.dimension}
+    objectives = {column_of(slo): slo for slo in reversed(slos) if not slo.dimension}
     metrics = _telling(points, [*objectives, *FIGURES])
     return {
         "scenario": scenario,
@@ -49,11 +47,6 @@ def content(sweep: Sweep) -> dict[str, Any]:
         **made(manifest),
         "again": "\n".join([*making.checkout(manifest), making.typed(manifest)]),
     }
-
-
-def _column(slo: Slo) -> str:
-    """Return the metric that an objective is about, as the columns of the table are called."""
-    return slo.metric if slo.percentile is None else f"{slo.metric}_p{slo.percentile:g}"
 
 
 def _telling(points: pd.DataFrame, candidates: Sequence[str]) -> list[str]:
@@ -100,7 +93,7 @@ def _points(
     rows = [
         (
             Cell(str(point["point"])),
-            *(Cell(_value(point[path])) for path in varied),
+            *(Cell(shortened(str(point[path]))) for path in varied),
             *([Cell(str(point["replications"]))] if counted else []),
             Cell("", verdict=Verdict(point["verdict"])),
             *(_estimate(point, metric, slos.get(metric)) for metric in metrics),
@@ -109,7 +102,7 @@ def _points(
     ]
     count = [Cell("replications")] if counted else []
     named = [Cell("point"), *(Cell(path, code=True) for path in varied), *count, Cell("verdict")]
-    head = [*named, *(Cell(_title(metric)) for metric in metrics)]
+    head = [*named, *(Cell(title_of(metric)) for metric in metrics)]
     left_out = len(points) - len(rows)
     note = "Shown are the metrics that move most. " + (f"{left_out:,} more points are not shown." if left_out else "")
     return table("Points of the sweep", head, rows, texts=len(named), note=note.strip())
@@ -118,7 +111,7 @@ def _points(
 def _objectives(points: pd.DataFrame, slos: Sequence[Slo]) -> Table:
     """Return at how many points each objective passes, fails and is undecided."""
     rows = [
-        (Cell(title_of(slo), slo.text), *(Cell(str(int((points[slo.text] == v.value).sum()))) for v in Verdict))
+        (Cell(title_of_slo(slo), slo.text), *(Cell(str(int((points[slo.text] == v.value).sum()))) for v in Verdict))
         for slo in slos
         if slo.text in points
     ]
@@ -128,24 +121,7 @@ def _objectives(points: pd.DataFrame, slos: Sequence[Slo]) -> Table:
 def _estimate(point: Mapping[Any, Any], metric: str, slo: Slo | None) -> Cell:
     mean, low, high = (float(point[f"{metric}_{part}"]) for part in ("mean", "low", "high"))
     verdict = Verdict(point[slo.text]) if slo is not None and slo.text in point else None
-    return estimated(Estimate(mean, low, high, 0), METRICS[_parts(metric)[0]].unit, verdict)
-
-
-def _title(metric: str) -> str:
-    name, percentile = _parts(metric)
-    return f"{METRICS[name].title}{f', {percentile}th percentile' if percentile else ''}"
-
-
-def _parts(metric: str) -> tuple[str, str]:
-    """Return the name and the percentile of a column's metric."""
-    name, _, percentile = (metric, "", "") if metric in METRICS else metric.rpartition("_p")
-    return name, percentile
-
-
-def _value(text: object) -> str:
-    """Return a value of a path, without the digits that only a sampled one has."""
-    found = _SAMPLED.fullmatch(str(text))
-    return str(text) if found is None else f"{float(found[1]):.4g}{found[2]}"
+    return estimated(Estimate(mean, low, high, 0), unit_of(metric), verdict)
 
 
 def _pictures(

@@ -12,6 +12,7 @@ from sim.analysis.slo import Slo
 from sim.analysis.summary import estimate_of
 from sim.analysis.warmup import mser_5
 from sim.experiment.run import Run
+from sim.experiment.sweep import column_of
 from sim.report.plots import when
 from sim.report.plots.looks import BLACK, GREY, LIMIT, VERMILLION
 from sim.report.plots.paper import Array, Picture, blank, drawn, legend, note, sheet
@@ -58,7 +59,7 @@ def convergence(estimates: pd.DataFrame, *, slos: Sequence[Slo] = ()) -> Picture
         _settling(panel, estimates[estimates["metric"] == metric].sort_values("n"), metric)
         for slo in slos:
             low, high = panel.get_ylim()
-            if _of(slo) == metric and 2 * low - high < slo.limit < 2 * high - low:
+            if column_of(slo) == metric and 2 * low - high < slo.limit < 2 * high - low:
                 panel.axhline(slo.limit, **LIMIT)
                 margin = 0.04 * (high - low)
                 panel.set_ylim(min(low, slo.limit - margin), max(high, slo.limit + margin))
@@ -97,11 +98,6 @@ def _settling(axes: Axes, known: pd.DataFrame, metric: str) -> None:
     axes.set_ylabel(label_of(metric, 26))
     unit_axis(axes.yaxis, unit_of(metric))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
-
-
-def _of(slo: Slo) -> str:
-    percentile = "" if slo.percentile is None else f"_p{slo.percentile:g}"
-    return f"{slo.metric}{percentile}{f'{{{slo.dimension}={slo.group}}}' if slo.dimension else ''}"
 
 
 @drawn
