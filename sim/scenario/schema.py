@@ -316,7 +316,9 @@ class Servers(Section):
     name: Name
     share: Share
     workers: Workers | None = None
-    schedule: tuple[WorkersFrom, ...] = ()
+    schedule: tuple[WorkersFrom, ...] = Field(
+        default=(), description="later numbers of workers; without workers, there are none until the first of them"
+    )
     queue_limit: Whole | None = Field(default=None, ge=0)
 
 
