@@ -121,6 +121,13 @@ def test_stations_show_calls_utilisation_and_queue_of_every_time_bin(hand):
     assert "without utilisation: psps.psp-a." in picture.get_supxlabel()
 
 
+def test_a_station_can_be_told_by_its_markers_in_a_short_run_too(hand):
+    """Eleven bins: a marker on each third, so three at least, since colours are lost in grey."""
+    (shown,) = (each for each in plots.stations(hand).axes[0].get_lines() if each.get_label() == "node")
+    start, step = shown.get_markevery()
+    assert len(shown.get_xdata()[start::step]) >= 3
+
+
 def test_stations_can_be_chosen_by_name(hand):
     """One is drawn and the other is counted."""
     assert legend(plots.stations(hand, ["psps.psp-a"])) == ["psps.psp-a", "1 more not shown"]

@@ -32,7 +32,8 @@ def stations(run: Run, names: Sequence[str] = (), *, most: int = 5) -> Picture:
     handles: list[Any] = []
     for number, name in enumerate(chosen):
         series, stroke = known[name], STROKES[number % len(STROKES)]
-        settings = {**stroke.settings, "markevery": (number, 8), "markersize": 4}
+        step = max(1, min(8, len(series["at_s"]) // 3))  # three markers at least, where there are so many bins
+        settings = {**stroke.settings, "markevery": (number % step, step), "markersize": 4}
         for panel, quantity in zip(panels, ("calls_per_s", "utilisation", "queue"), strict=True):
             lines = panel.plot(series["at_s"] / clock.unit_s, series[quantity], label=plain(name), **settings)
         handles += lines
