@@ -101,6 +101,15 @@ class World:
     incidents: Sequence[tuple[Incident, tuple[Window, ...]]]
     pools: Sequence[Pool]
 
+    def dissolve(self) -> None:
+        """Part those who know each other, when all is over: nothing of the world can be used any more.
+
+        What is no longer needed is then freed at once. The garbage collector, which else has to find it, takes a tenth
+        of the time of a replication.
+        """
+        del self.checkout.psps.node, self.checkout.psps, self.checkout.node
+        self.plan.forget()
+
 
 class Stations:
     """What is known of every station and pool, by the name under which it is reported."""

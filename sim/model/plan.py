@@ -167,6 +167,11 @@ class Plan:
             return self.first(number // FIRST_BLOCK)[number % FIRST_BLOCK]
         return self.later(attempt, number // LATER_BLOCK)[number % LATER_BLOCK]
 
+    def forget(self) -> None:
+        """Forget the draws that are kept for carts to come."""
+        self.first.cache_clear()
+        self.later.cache_clear()
+
     def call(self, primitive: str, number: int, notice: int, callee: int, attempt: int, send: int) -> CallDraws:
         """Return the draws of a call that is sent again; `send` counts from 1."""
         at = attempt * SENDS + send

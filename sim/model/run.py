@@ -71,6 +71,7 @@ def replicate(
         stations = world.stations.table(world.names["station"], world.clock.now)
         records = world.recorder.records(replication, world.clock.now, world.names, stations, world.clock.events)
         records_hold(records.tables["payments"], world.checkout.settings.receipt_max_retries)
+        world.dissolve()
     except (BrokenInvariantError, ProtocolError) as error:
         said: BaseException = error
         if isinstance(error, ProtocolError):
