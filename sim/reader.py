@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sim.records import ON_REQUEST, TABLES
-from sim.store import StoreError, read_document
+from sim.store import StoreError, read_manifest
 
 Array = npt.NDArray[Any]
 Row = dict[str, Any]
@@ -104,7 +104,7 @@ class Recorded:
 
     def __init__(self, folder: Path, needs: Sequence[str] = ON_REQUEST) -> None:
         self.folder = folder
-        self.manifest = read_document(folder)
+        self.manifest = read_manifest(folder)
         if "recorded" not in self.manifest:
             raise StoreError(f"{folder}: is not the folder of a run; give results/SCENARIO/RUN")
         missing = [name for name in needs if not self._file(name).is_file()]

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pyarrow as pa
 import pyarrow.csv
@@ -233,12 +233,26 @@ def read_tallies(run: Path) -> list[bytes]:
     return packed
 
 
+_MANIFEST_HAS = ("scenario", "seed", "sets", "provenance", "replications", "command", "versions", "git_commit")
+
+
 def read_document(run: Path, name: str = MANIFEST) -> Any:
     """Read the manifest or the summary of a run; raises `StoreError`."""
     try:
         return json.loads((run / name).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise StoreError(f"{run / name}: cannot be read ({error}); give the folder of a run") from error
+
+
+def read_manifest(place: Path) -> dict[str, Any]:
+    """Read the manifest of a run or a sweep that is to be shown; raises `StoreError` when it lacks what all have."""
+    manifest = read_document(place)
+    lacks = [key for key in _MANIFEST_HAS if not isinstance(manifest, dict) or key not in manifest]
+    if not lacks and not (isinstance(manifest["scenario"], dict) and "name" in manifest["scenario"]):
+        lacks = ["scenario.name"]
+    if lacks:
+        raise StoreError(f"{place / MANIFEST}: is damaged, or of another version: it lacks {lacks[0]}; run it again")
+    return cast("dict[str, Any]", manifest)
 
 
 def _write_document(file: Path, values: Any) -> None:

@@ -8,7 +8,7 @@ from sim.analysis.tally import Tally
 from sim.experiment.run import Run
 from sim.experiment.sweep import Sweep
 from sim.scenario import slos as slo_language
-from sim.store import MANIFEST, POINTS, SUMMARY, TALLIES, StoreError, read_document, read_tallies
+from sim.store import MANIFEST, POINTS, SUMMARY, TALLIES, StoreError, read_document, read_manifest, read_tallies
 
 
 def read(folder: str | Path) -> Run | Sweep:
@@ -18,7 +18,7 @@ def read(folder: str | Path) -> Run | Sweep:
     """
     place = Path(folder)
     if (place / POINTS).is_file():
-        return Sweep(place, read_document(place))
+        return Sweep(place, read_manifest(place))
     if (place / SUMMARY).is_file():
         try:
             return _run(place)
@@ -28,7 +28,7 @@ def read(folder: str | Path) -> Run | Sweep:
 
 
 def _run(place: Path) -> Run:
-    manifest = read_document(place)
+    manifest = read_manifest(place)
     scenario = manifest["scenario"]
     names = {"psp": tuple(p["name"] for p in scenario["psps"]), "ec_group": tuple(g["name"] for g in scenario["ecs"])}
     document = read_document(place, SUMMARY)

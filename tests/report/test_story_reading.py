@@ -89,7 +89,8 @@ def test_what_is_no_run_is_refused(tmp_path):
     """An empty folder, and a folder with a manifest of something else, such as a sweep."""
     with pytest.raises(StoreError, match="give the folder of a run"):
         Recorded(tmp_path)
-    (tmp_path / "manifest.json").write_text('{"varied": [], "replications": 2}')
+    sweep = dict.fromkeys(("seed", "sets", "provenance", "replications", "command", "versions", "git_commit", "varied"))
+    (tmp_path / "manifest.json").write_text(json.dumps({"scenario": {"name": "swept"}, **sweep}))
     with pytest.raises(StoreError, match="is not the folder of a run; give results/SCENARIO/RUN"):
         Recorded(tmp_path)
 
