@@ -168,11 +168,23 @@ def _processes(jobs: int) -> Iterator[Workers]:
     finally:
         with uninterrupted(late=False):
             if not finished:
+                _hang_up(executor)
                 for child in set(multiprocessing.active_children()) - others:
                     child.terminate()
             executor.shutdown(wait=True, cancel_futures=True)
             queue.close()
             queue.cancel_join_thread()
+
+
+def _hang_up(executor: ProcessPoolExecutor) -> None:
+    """Close this process's end of the pipe of results, so that the pipe ends with the last worker.
+
+    A worker may be terminated in the middle of a result. The executor's thread would wait for the rest of it for ever,
+    and whoever shuts the executor down for that thread, since the pipe has a writer as long as this process is one.
+    """
+    writer = getattr(getattr(executor, "_result_queue", None), "_writer", None)
+    if writer is not None:
+        writer.close()
 
 
 @contextmanager

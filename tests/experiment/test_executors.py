@@ -2,8 +2,11 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -112,6 +115,14 @@ def test_ctrl_c_can_be_left_unheard():
     """As while a run that is interrupted already is brought to its end."""
     with uninterrupted(late=False):
         press()
+
+
+def test_ctrl_c_does_not_wait_for_the_rest_of_a_result_that_a_worker_was_handing_over():
+    """Results of 100 MB go through a pipe of 64 kB: workers are terminated in the middle of them, and nobody waits."""
+    program = [sys.executable, "-m", "experiment.long_result"]
+    folder = Path(__file__).parents[1]
+    done = subprocess.run(program, cwd=folder, capture_output=True, text=True, check=True, timeout=60)  # noqa: S603
+    assert done.stdout == "interrupted\n"
 
 
 def test_a_thread_that_cannot_hear_ctrl_c_is_let_be():
