@@ -66,11 +66,7 @@ def run(
     """
     assigned = [*sets, *([] if seed is None else [f"run.seed={seed}"])]
     loaded = load(scenario, assigned)
-    wanted: int | Rule | None = None
-    if replications == "auto":
-        wanted = Rule(precision, maximum, loaded.scenario.run.confidence)
-    elif replications is not None:
-        wanted = int(replications)
+    wanted = Rule(precision, maximum) if replications == "auto" else replications
     return experiment.run(loaded, replications=wanted, jobs=jobs, out=out, record=record)
 
 

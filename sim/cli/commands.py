@@ -8,6 +8,7 @@ them.
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
@@ -18,6 +19,8 @@ from sim.cli.main import FAULT, INTERRUPTED
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+    from sim.analysis.sequential import Rule
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -34,8 +37,12 @@ Replications = Annotated[
     str | None,
     typer.Option(metavar="N|auto", help="Replications, instead of the scenario's; auto: as many as it takes."),
 ]
-Precision = Annotated[str, typer.Option(metavar="SHARE", help="With auto: how precise every headline figure must be.")]
-Maximum = Annotated[int, typer.Option("--max", help="With auto: replications at most.", min=2, max=100_000)]
+Precision = Annotated[
+    str | None, typer.Option(metavar="SHARE", help="With auto: how precise every headline figure must be (5%).")
+]
+Maximum = Annotated[
+    int | None, typer.Option("--max", help="With auto: replications at most (200).", min=2, max=100_000)
+]
 Seed = Annotated[int | None, typer.Option(help="Seed, instead of the scenario's.", min=0)]
 Jobs = Annotated[int | None, typer.Option(help="Processes to use; one per core unless given.", min=1)]
 Out = Annotated[Path, typer.Option(help="Folder in which runs are kept.")]
@@ -104,8 +111,8 @@ def _interrupted(said: str) -> NoReturn:
 def run(
     file: File,
     replications: Replications = None,
-    precision: Precision = "5%",
-    maximum: Maximum = 200,
+    precision: Precision = None,
+    maximum: Maximum = None,
     seed: Seed = None,
     sets: Sets = None,
     jobs: Jobs = None,
@@ -128,9 +135,8 @@ def run(
 
     if live and quiet:
         raise typer.BadParameter("asks for a view of the run, and --quiet for none; leave one out", param_hint="--live")
-    wanted, count = _record(record) | ({"calls"} if explain else frozenset()), count_of(replications)
+    wanted = _record(record) | ({"calls"} if explain else frozenset())
     with refusing():
-        from sim.analysis.sequential import Rule
         from sim.experiment.manifest import argv
         from sim.experiment.run import run as run_scenario
         from sim.report.live import watching_live
@@ -141,14 +147,14 @@ def run(
         from sim.scenario.load import load
         from sim.scenario.preflight import preflight
 
+        goal = goal_of(count_of(replications), precision, maximum)
         loaded = load(file, [*(sets or []), *([] if seed is None else [f"run.seed={seed}"])])
         for finding in preflight(loaded):
             remark(f"pre-flight: {finding}")
         voice = Voice(stderr=True)
         with watching_live(voice, loaded.scenario.name) if live else watching(voice, quiet=quiet) as watch:
-            rule = Rule(precision_of(precision), maximum, loaded.scenario.run.confidence) if count == AUTO else count
             done = run_scenario(
-                loaded, replications=rule, jobs=jobs, out=out, record=wanted, watch=watch, live=live, command=argv()
+                loaded, replications=goal, jobs=jobs, out=out, record=wanted, watch=watch, live=live, command=argv()
             )
         slow = slowest(done.folder) if explain else None
     if output is RunFormat.JSON:
@@ -178,7 +184,7 @@ def _stopped(manifest: Mapping[str, Any]) -> list[str]:
     if stopping["undecided"]:
         said.append(f"  undecided: {', '.join(stopping['undecided'])}")
     if stopping["imprecise"]:
-        said.append(f"  less precise than {stopping['precision']:.3g}: {', '.join(stopping['imprecise'])}")
+        said.append(f"  less precise than {100 * stopping['precision']:.3g}%: {', '.join(stopping['imprecise'])}")
     return said
 
 
@@ -191,7 +197,20 @@ def count_of(text: str | None) -> int | Literal["auto"] | None:
     return int(text)
 
 
-def precision_of(text: str) -> float:
+def goal_of(count: int | Literal["auto"] | None, precision: str | None, maximum: int | None) -> "int | Rule | None":
+    """Return the rule of `auto`, or the number of replications, which leaves nothing to say for a rule."""
+    from sim.analysis.sequential import Rule
+
+    if count == AUTO:
+        rule = Rule() if precision is None else Rule(_precision(precision))
+        return rule if maximum is None else replace(rule, maximum=maximum)
+    options = {"--precision": precision, "--max": maximum}
+    if given := [name for name, value in options.items() if value is not None]:
+        raise typer.BadParameter("goes with --replications auto", param_hint=", ".join(given))
+    return count
+
+
+def _precision(text: str) -> float:
     """Read a relative precision."""
     from sim.scenario.units import share
 

@@ -26,7 +26,7 @@ from sim.cli.commands import (
     app,
     as_json,
     count_of,
-    precision_of,
+    goal_of,
     printed,
     refusing,
     remark,
@@ -91,8 +91,8 @@ def sweep(
     points: Annotated[int | None, typer.Option(help="With lhs and sobol: how many points.", min=1)] = None,
     design_seed: Annotated[int | None, typer.Option(help="With lhs and sobol: seed of the points.", min=0)] = None,
     replications: Count = None,
-    precision: Precision = "5%",
-    maximum: Maximum = 200,
+    precision: Precision = None,
+    maximum: Maximum = None,
     sets: Sets = None,
     jobs: Jobs = None,
     executor: Where = None,
@@ -106,7 +106,6 @@ def sweep(
 
     address = cluster_of(executor, scheduler, jobs)
     with experimenting():
-        from sim.analysis.sequential import Rule
         from sim.experiment.manifest import argv
         from sim.experiment.sweep import sweep as run_sweep
         from sim.report.points import flagging
@@ -119,7 +118,7 @@ def sweep(
                 scenario,
                 chosen,
                 sets=sets or [],
-                replications=Rule(precision_of(precision), maximum) if count == AUTO else count,
+                replications=goal_of(count, precision, maximum),
                 jobs=jobs,
                 scheduler=address,
                 out=out,

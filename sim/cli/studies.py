@@ -21,7 +21,7 @@ from sim.cli.commands import (
     app,
     as_json,
     count_of,
-    precision_of,
+    goal_of,
     printed,
     remark,
 )
@@ -42,8 +42,8 @@ def compare(
         str | None, typer.Option(metavar="CART.NOTICE", help="Find the first moment where this payment parts.")
     ] = None,
     replications: Replications = None,
-    precision: Precision = "5%",
-    maximum: Maximum = 200,
+    precision: Precision = None,
+    maximum: Maximum = None,
     seed: Seed = None,
     sets: Sets = None,
     jobs: Jobs = None,
@@ -55,8 +55,8 @@ def compare(
 ) -> None:
     """Compare scenarios under the same random numbers: differences, their intervals, and what pairing gained."""
     count, address = count_of(replications), cluster_of(executor, scheduler, jobs)
+    wanted = goal_of(count, precision, maximum)
     with experimenting():
-        from sim.analysis.sequential import Rule
         from sim.experiment.compare import compare as comparing
         from sim.experiment.executors import crew
         from sim.experiment.replications import Laboratory
@@ -70,7 +70,6 @@ def compare(
         if payment is not None:
             _part(loaded, payment, output)
             return
-        wanted = Rule(precision_of(precision), maximum) if count == AUTO else count
         try:
             counted = counting(Voice(stderr=True), quiet=quiet, growing=count == AUTO)
             with shelf(out) as kept, crew(jobs, address) as workers, counted as watch:

@@ -130,13 +130,15 @@ def run(
     """Run a scenario; `jobs` None takes every core, `out` None keeps the records only as long as the result.
 
     `watch` hears how far the run is, and if it is `live`, how it looks; neither changes what comes out.
-    `replications` None takes the scenario's number; a rule adds replications until it says stop. A run that is
-    interrupted returns with the replications that were finished, and says so (`Run.interrupted`). Raises
+    `replications` None takes the scenario's number; a rule, at the scenario's confidence, adds some until it says stop.
+    A run that is interrupted returns with the replications that were finished, and says so (`Run.interrupted`). Raises
     `sim.model.run.RunError` on a broken invariant, `sim.store.StoreError` where results cannot be written, and
     `KeyboardInterrupt` when interrupted before the first replication was finished.
     """
     wanted = loaded.scenario.run.replications if replications is None else replications
-    if isinstance(wanted, int) and wanted < 1:
+    if isinstance(wanted, Rule):
+        wanted = replace(wanted, confidence=loaded.scenario.run.confidence)
+    elif wanted < 1:
         raise ValueError(f"{wanted} replications: run at least one")
     if strangers := set(record) - set(ON_REQUEST):
         raise ValueError(f"cannot record {', '.join(sorted(strangers))}: record may name {' and '.join(ON_REQUEST)}")

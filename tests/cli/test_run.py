@@ -121,6 +121,8 @@ def test_progress_is_plain_lines_on_standard_error_and_nothing_when_quiet(run):
         (["--replications", "0"], "--replications"),
         (["--seed", "-1"], "--seed"),
         (["--format", "xml"], "--format"),
+        (["--precision", "3%"], "goes with --replications auto"),
+        (["--replications", "3", "--max", "9"], "goes with --replications auto"),
         (["--record", "calls,faults"], "'calls,faults' is not among calls, states"),
         (["--set", "arrivals.rate"], "write path=value"),
         (["--set", "arrivals.rat=3/s"], "arrivals.rat"),
