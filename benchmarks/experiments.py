@@ -160,10 +160,11 @@ def _finish(design: Design, out: Path) -> None:
     asked = laboratory.objectives(base)
     task = laboratory.Task(0, base, 0, laboratory.quantiles_of(asked))
     tallies = [tally for _, tally in laboratory.Laboratory(Alone()).tallies([task])]
-    row = json.dumps(sweeping.row_of(summarise(tallies, asked, base.scenario.run.confidence)))
+    row = sweeping.row_of(summarise(tallies, asked, base.scenario.run.confidence))
     plan = sweeping._Plan(source, base, SHORT, design, 1)
-    with shelf(out) as kept, kept._db:
-        kept._db.executemany("INSERT INTO points VALUES (?, ?)", ((plan.key(point), row) for point in design))
+    with shelf(out) as kept:
+        for point in design:
+            kept.put_point(plan.key(point), row)
 
 
 def _command(words: Sequence[str]) -> Command:

@@ -8,7 +8,7 @@ first asked for, so that bad input leaves none behind.
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,10 @@ _TABLES = """
 CREATE TABLE IF NOT EXISTS replications (
     fingerprint TEXT, number INTEGER, tally BLOB, PRIMARY KEY (fingerprint, number))
     WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS points (key TEXT PRIMARY KEY, row TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS heads (head INTEGER PRIMARY KEY, names TEXT UNIQUE);
+CREATE TABLE IF NOT EXISTS rows (key TEXT PRIMARY KEY, head INTEGER, cells TEXT);
 """
+"""Names of columns are three quarters of a row, and the same in every row of a sweep, so they are kept once."""
 _AT_ONCE = 500
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
 """What SQLite says of a file that it did not write like this; an error in a query means tables of another form."""
@@ -33,6 +35,7 @@ class Shelf:
     def __init__(self, file: Path) -> None:
         self.file = file
         self._opened: sqlite3.Connection | None = None
+        self._heads: dict[int, list[str]] = {}
 
     @property
     def _db(self) -> sqlite3.Connection:
@@ -60,12 +63,20 @@ class Shelf:
         """Return those of some points' keys that are finished."""
         return {key for key, in self._select("key", keys)}
 
-    def points(self, keys: Sequence[str]) -> dict[str, Any]:
+    def points(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Return the rows of those of some points that are finished."""
         try:
-            return {key: json.loads(row) for key, row in self._select("key, row", keys)}
-        except ValueError as error:
+            found = self._select("key, head, cells", keys)
+            if not self._heads.keys() >= {head for _, head, _ in found}:
+                self._heads = self._read_heads()
+            return {key: dict(zip(self._heads[head], json.loads(cells), strict=True)) for key, head, cells in found}
+        except (ValueError, KeyError) as error:
             raise self.damaged(str(error)) from error
+
+    def _read_heads(self) -> dict[int, list[str]]:
+        with _refusing(self.file):
+            found = self._db.execute("SELECT head, names FROM heads").fetchall()
+        return {head: json.loads(names) for head, names in found}
 
     def _select(self, columns: str, keys: Sequence[str]) -> list[Any]:
         found: list[Any] = []
@@ -75,14 +86,17 @@ class Shelf:
             for start in range(0, len(keys), _AT_ONCE):
                 some = keys[start : start + _AT_ONCE]
                 marks = ",".join("?" * len(some))
-                query = f"SELECT {columns} FROM points WHERE key IN ({marks})"  # noqa: S608 - none of it from outside
+                query = f"SELECT {columns} FROM rows WHERE key IN ({marks})"  # noqa: S608 - none of it from outside
                 found += self._db.execute(query, some).fetchall()
         return found
 
-    def put_point(self, key: str, row: Any) -> None:
+    def put_point(self, key: str, row: Mapping[str, Any]) -> None:
         """Keep the row of a finished point."""
+        names, cells = json.dumps(list(row)), json.dumps(list(row.values()))
         with _refusing(self.file), self._db:
-            self._db.execute("INSERT OR REPLACE INTO points VALUES (?, ?)", (key, json.dumps(row)))
+            self._db.execute("INSERT OR IGNORE INTO heads (names) VALUES (?)", (names,))
+            head = "SELECT ?, head, ? FROM heads WHERE names = ?"
+            self._db.execute(f"INSERT OR REPLACE INTO rows {head}", (key, cells, names))
 
     def damaged(self, said: str) -> StoreError:
         """Return the error that says what to do with a shelf whose contents cannot be read."""

@@ -93,10 +93,13 @@ class Design:
     def __getitem__(self, number: int) -> Point:
         if not 0 <= number < len(self.rows):
             raise IndexError(f"point {number} of {len(self.rows)}")
-        return Point(number, dict(zip(self.varied, self.rows[number], strict=True)))
+        return self._point(number)
 
     def __iter__(self) -> Iterator[Point]:
-        return (self[number] for number in range(len(self)))
+        return map(self._point, range(len(self)))
+
+    def _point(self, number: int) -> Point:
+        return Point(number, dict(zip(self.varied, self.rows[number], strict=True)))
 
 
 @dataclass(frozen=True, slots=True)

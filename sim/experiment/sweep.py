@@ -220,11 +220,11 @@ class _Plan:
         seen: set[tuple[str, str]] = set()
         novel = 0
         for block in self._blocks():
-            finished = kept.finished([self.key(point) for point in block])
+            finished = kept.finished([key for key, _ in block])
             self._found.append(len(finished))
-            for point in block:
+            for key, point in block:
                 new = novel < CHECKED and not seen.issuperset(point.values.items())
-                if (new or point.number < CHECKED) and self.key(point) not in finished:
+                if (new or point.number < CHECKED) and key not in finished:
                     novel += new
                     seen.update(point.values.items())
                     yield point
@@ -261,10 +261,10 @@ class _Plan:
         for number, block in enumerate(self._blocks()):
             if self._found[number] == len(block):
                 continue
-            finished = kept.finished([self.key(point) for point in block])
+            finished = kept.finished([key for key, _ in block])
             far.found_in(number, len(finished))
-            for point in block:
-                if self.key(point) in finished:
+            for key, point in block:
+                if key in finished:
                     continue
                 try:
                     loaded = self.load(point)
@@ -277,15 +277,16 @@ class _Plan:
                 under_way[point.number] = at = _Open(point, loaded, looks, [])
                 yield from at.tasks()
 
-    def _blocks(self) -> Iterator[list[Point]]:
-        return batched(self.design, _AT_ONCE)
+    def _blocks(self) -> Iterator[list[tuple[str, Point]]]:
+        """Yield the points with their addresses."""
+        return batched(((self.key(point), point) for point in self.design), _AT_ONCE)
 
     def rows(self, kept: Shelf) -> Iterator[dict[str, Any]]:
         """Yield the finished rows in order of points, each with its number and what was varied."""
         for block in self._blocks():
-            found = kept.points([self.key(point) for point in block])
-            for point in block:
-                yield {"point": point.number, **point.values, **found[self.key(point)]}
+            found = kept.points([key for key, _ in block])
+            for key, point in block:
+                yield {"point": point.number, **point.values, **found[key]}
 
 
 class _Far:

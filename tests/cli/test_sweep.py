@@ -232,7 +232,7 @@ def points_on_shelf(out):
     if not (out / "finished.sqlite").exists():
         return 0
     with closing(sqlite3.connect(out / "finished.sqlite")) as shelf, suppress(sqlite3.OperationalError):
-        return shelf.execute("SELECT count(*) FROM points").fetchone()[0]
+        return shelf.execute("SELECT count(*) FROM rows").fetchone()[0]
     return 0
 
 

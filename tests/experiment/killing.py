@@ -74,7 +74,7 @@ def ended(child):
 def on_shelf(folder, out):
     """Return how many replications and points are on the shelf."""
     with closing(sqlite3.connect(folder / out / FILE)) as shelf:
-        count = "SELECT (SELECT count(*) FROM replications), (SELECT count(*) FROM points)"
+        count = "SELECT (SELECT count(*) FROM replications), (SELECT count(*) FROM rows)"
         return shelf.execute(count).fetchone() if (folder / out / FILE).stat().st_size else (0, 0)
 
 

@@ -37,6 +37,18 @@ def test_what_is_put_there_is_found_when_it_is_opened_again(tmp_path):
         assert kept.finished([]) == set()
 
 
+def test_rows_of_different_columns_are_kept_apart(tmp_path):
+    """Rows have the names that they were put there with, also those that another program put there meanwhile."""
+    with shelf(tmp_path) as kept, shelf(tmp_path) as other:
+        kept.put_point("a", {"x": 1, "y": None})
+        assert kept.points(["a"]) == {"a": {"x": 1, "y": None}}
+        other.put_point("b", {"y": 2.5, "x": "text"})
+        other.put_point("c", {"x": 3, "y": 4})
+        found = kept.points(["a", "b", "c"])
+    assert found == {"a": {"x": 1, "y": None}, "b": {"y": 2.5, "x": "text"}, "c": {"x": 3, "y": 4}}
+    assert [list(found[key]) for key in "abc"] == [["x", "y"], ["y", "x"], ["x", "y"]]
+
+
 def test_a_shelf_that_is_not_there_is_made_when_a_replication_is_asked_for(tmp_path):
     """Asking which points are finished makes none: so input that turns out to be bad leaves nothing behind."""
     with shelf(tmp_path / "new") as kept:
@@ -114,7 +126,7 @@ def test_a_damaged_file_is_said_with_what_to_do(filled, damage):
 def test_a_row_that_is_damaged_is_said_with_what_to_do(filled):
     """A page may be well formed and its contents not."""
     with sqlite3.connect(filled / FILE) as raw:
-        raw.execute("UPDATE points SET row = '{\"text\": ' WHERE key = 'point 7'")
+        raw.execute("UPDATE rows SET cells = '[1, ' WHERE key = 'point 7'")
     raw.close()
     with pytest.raises(StoreError, match=r"is damaged \(.*\); delete it: what was finished is then computed again"):
         use(filled)
@@ -123,7 +135,7 @@ def test_a_row_that_is_damaged_is_said_with_what_to_do(filled):
 def test_tables_of_another_form_are_said_with_what_to_do(tmp_path):
     """As an older or a newer program would have left them."""
     with sqlite3.connect(tmp_path / FILE) as raw:
-        raw.execute("CREATE TABLE points (name TEXT)")
+        raw.execute("CREATE TABLE rows (name TEXT)")
     raw.close()
     with pytest.raises(StoreError, match=r"is damaged \(no such column: key\); delete it"):
         use(tmp_path)
