@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from itertools import pairwise
 
 import numpy as np
-from scipy import optimize, special
+from scipy import special
 
 from sim.kernel.distributions import Constant, Distribution, Exponential, Gamma, Lognormal, Pareto, Uniform, Weibull
 
@@ -88,6 +88,8 @@ def _uniform(p1: float, low: float, p2: float, high: float) -> Distribution:
 
 
 def _gamma(p1: float, low: float, p2: float, high: float) -> Distribution:
+    from scipy import optimize  # noqa: PLC0415 - slow to import, and rarely needed
+
     def excess(log_shape: float) -> float:
         shape = math.exp(log_shape)
         first, second = special.gammaincinv(shape, p1), special.gammaincinv(shape, p2)
