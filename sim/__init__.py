@@ -15,11 +15,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sim.analysis.summary import Summary as Summary
     from sim.api import capacity as capacity
     from sim.api import compare as compare
     from sim.api import load as load
     from sim.api import run as run
+    from sim.api import sensitivity as sensitivity
     from sim.api import sweep as sweep
     from sim.experiment.run import Run as Run
     from sim.experiment.stored import read as read
@@ -34,12 +34,12 @@ _HOMES = {
     "RunError": "sim.model.run",
     "ScenarioError": "sim.scenario.load",
     "StoreError": "sim.store",
-    "Summary": "sim.analysis.summary",
     "capacity": "sim.api",
     "compare": "sim.api",
     "load": "sim.api",
     "read": "sim.experiment.stored",
     "run": "sim.api",
+    "sensitivity": "sim.api",
     "sweep": "sim.api",
 }
 
@@ -49,12 +49,12 @@ __all__ = [
     "RunError",
     "ScenarioError",
     "StoreError",
-    "Summary",
     "capacity",
     "compare",
     "load",
     "read",
     "run",
+    "sensitivity",
     "sweep",
 ]
 

@@ -15,9 +15,12 @@ from sim.experiment.executors import crew
 from sim.experiment.replications import Laboratory
 from sim.experiment.run import Run
 from sim.experiment.search import candidates
+from sim.experiment.sensitivity import Sensitivity
+from sim.experiment.sensitivity import sensitivity as find_sensitivity
 from sim.experiment.span import parse as parse_span
 from sim.experiment.sweep import Sweep
 from sim.experiment.sweep import sweep as run_sweep
+from sim.experiment.sweepfile import read_sweep
 from sim.scenario.load import Loaded, Source, from_dict
 from sim.scenario.load import load as load_file
 from sim.shelf import shelf
@@ -72,7 +75,7 @@ def run(
 
 def sweep(
     scenario: str | Path,
-    vary: Mapping[str, str | Sequence[str]],
+    vary: Mapping[str, str | Sequence[str]] | None = None,
     *,
     design: Literal["grid", "lhs", "sobol"] = "grid",
     points: int | None = None,
@@ -81,18 +84,27 @@ def sweep(
     precision: float = 0.05,
     maximum: int = 200,
     jobs: int | None = 1,
+    scheduler: str | None = None,
     out: str | Path = "results",
 ) -> Sweep:
     """Run a scenario at every point of a design and return the table of points.
 
     `vary` says which values a path takes: `"4,8,16"`, `"1..5"`, `"log:1 s..9 s:7"`, or a list; with `lhs` and `sobol` a
-    range, and `points` says how many. `replications` may be `"auto"`, as many as each point takes (see `run`). What is
-    finished is kept in `out` and not computed again.
+    range, and `points` says how many. Without it, `scenario` is a sweep file. `replications` may be `"auto"`, as many
+    as each point takes (see `run`). What is finished is kept in `out` and not computed again. `scheduler` is the
+    address of a Dask scheduler, whose workers then do the work instead of `jobs`.
     """
+    if vary is None:
+        asked = read_sweep(Path(scenario))
+        said = asked.replications if replications is None else replications
+        count = Rule(precision, maximum) if said == "auto" else said
+        return run_sweep(
+            asked.scenario, asked.design, sets=sets, replications=count, jobs=jobs, scheduler=scheduler, out=out
+        )
     options = [f"{path}={values if isinstance(values, str) else ','.join(values)}" for path, values in vary.items()]
     chosen = read_vary(options, Kind(design), points)
     count = Rule(precision, maximum) if replications == "auto" else replications
-    return run_sweep(scenario, chosen, sets=sets, replications=count, jobs=jobs, out=out)
+    return run_sweep(scenario, chosen, sets=sets, replications=count, jobs=jobs, scheduler=scheduler, out=out)
 
 
 def capacity(
@@ -105,19 +117,23 @@ def capacity(
     margin: bool = True,
     sets: Sequence[str] = (),
     most: int = 80,
+    tolerance: float | None = None,
     jobs: int | None = 1,
+    scheduler: str | None = None,
     out: str | Path = "results",
 ) -> Capacity:
     """Find the smallest value of a path at which the objectives hold, or with `load` the largest, with its interval.
 
     `between` is a range such as `"1..200"` or `"log:1 s..1 min"`. `slos` are objectives, the scenario's unless given.
     With `margin`, the answer says too by how much arrivals may grow there. `most` is the number of replications that
-    one value may cost.
+    one value may cost, `tolerance` how far apart the values are that a search over fractions tries (`--tolerance`).
     """
-    span, _ = parse_span(between)
-    with shelf(Path(out)) as kept, crew(jobs) as workers:
+    span, steps = parse_span(between)
+    if steps is not None:
+        raise ValueError(f"{between} has steps, which a search chooses; write {span}, and a tolerance if need be")
+    xs = candidates(span, tolerance)
+    with shelf(Path(out)) as kept, crew(jobs, scheduler) as workers:
         laboratory = Laboratory(workers, kept)
-        xs = candidates(span)
         return find_capacity(
             Source(scenario), laboratory, path, span, xs, sets=sets, slos=slos, load=load, margin=margin, most=most
         )
@@ -129,6 +145,7 @@ def compare(
     precision: float = 0.05,
     maximum: int = 200,
     jobs: int | None = 1,
+    scheduler: str | None = None,
     out: str | Path = "results",
 ) -> Comparison:
     """Compare scenarios with the first one under the same random numbers, in pairs of replications.
@@ -139,8 +156,37 @@ def compare(
     wanted = Rule(precision, maximum) if replications == "auto" else replications
     worlds = [load(each) for each in scenarios]
     named = {f"{number}: {_called(each, worlds[0])}": each for number, each in enumerate(worlds, 1)}
-    with shelf(Path(out)) as kept, crew(jobs) as workers:
+    with shelf(Path(out)) as kept, crew(jobs, scheduler) as workers:
         return compare_scenarios(named, Laboratory(workers, kept), replications=wanted)
+
+
+def sensitivity(
+    scenario: str | Path,
+    *,
+    only: Sequence[str] = (),
+    method: Literal["morris", "sobol"] = "morris",
+    size: int | None = None,
+    replications: int = 3,
+    sets: Sequence[str] = (),
+    jobs: int | None = 1,
+    scheduler: str | None = None,
+    out: str | Path = "results",
+) -> Sensitivity:
+    """Move every number of a scenario that has a range, and rank what is assumed by how much of the answer rests on it.
+
+    `only` are patterns of paths such as `"citizen.*"`. `size` is the number of Morris's trajectories (10) or of Sobol's
+    points (64), each run with so many `replications`. Needs SALib: the extra `sensitivity`.
+    """
+    with shelf(Path(out)) as kept, crew(jobs, scheduler) as workers:
+        return find_sensitivity(
+            Source(scenario),
+            Laboratory(workers, kept),
+            sets=sets,
+            only=only,
+            method=method,
+            size=size,
+            replications=replications,
+        )
 
 
 def _called(world: Loaded, first: Loaded) -> str:

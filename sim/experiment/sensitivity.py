@@ -30,12 +30,13 @@ from sim.experiment.ranges import factors, untested
 from sim.experiment.replications import Laboratory, Task, objectives, quantiles_of
 from sim.scenario.annotations import Provenance
 from sim.scenario.load import Loaded, Source
+from sim.showing import in_notebook
 
 Watch = Callable[[int, int], None]
 """Hears how many replications are finished, of how many."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Sensitivity:
     """The outcome of a study: `effects` by Morris's method or `indices` by Sobol's, and the assumption ledger.
 
@@ -48,6 +49,11 @@ class Sensitivity:
     indices: tuple[Index, ...]
     ledger: tuple[Assumption, ...]
     untested: tuple[Provenance, ...]
+
+    _repr_html_ = in_notebook
+
+    def __repr__(self) -> str:
+        return f"<Sensitivity by {self.study.kind}: {len(self.study.factors)} numbers, {len(self.study)} points>"
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""

@@ -24,6 +24,7 @@ from sim.experiment.capacity import Capacity
 from sim.experiment.compare import Comparison
 from sim.experiment.run import Run
 from sim.experiment.search import Found
+from sim.experiment.sensitivity import Sensitivity
 from sim.experiment.sweep import Sweep
 from sim.kernel.distributions import Distribution
 from sim.report.answers import COMPARED, answered, margin_said, title_of, unit_of
@@ -228,6 +229,38 @@ def _(answer: Capacity) -> Look:
     name = f"{'largest' if answer.load else 'smallest'} {answer.path}"
     tables = [_curve(answer.found, answer.path, answer.unit)]
     return Look("Capacity", name, answered(answer, "most"), answer.verdict, facts, tables, found.notes)
+
+
+@look.register
+def _(found: Sensitivity) -> Look:
+    factors = found.study.factors
+    said = f"{_several(len(factors), 'number')} with a range, {_several(len(found.study), 'point')}"
+    untested = [each.path for each in found.untested]
+    notes = [f"assumed and not moved: {_several(len(untested), 'number')}, such as {untested[0]}"] if untested else []
+    if found.study.kind == "morris":
+        rows: list[Row] = [
+            (
+                Cell(each.factor.name, strong=each.turns), each.output,
+                f"{each.factor.low} to {each.factor.high}", *_known(each.weight, ".2g"),
+            )
+            for each in found.ledger
+        ]  # fmt: skip
+        table = _table(("assumed", "weighs most on", "range", "weight", "interval"), rows, texts=2)
+        notes.append("weight: what the number moves, in distances of the objective from its limit; at 1 it may turn it")
+        return Look("Sensitivity", "by Morris", said, tables=[table], notes=notes)
+    rows = [
+        (each.factor.name, each.output, *_known(each.first, ".2f"), *_known(each.total, ".2f"))
+        for each in sorted(found.indices, key=lambda index: (index.output, -index.total.mean))
+    ]
+    heads = ("number", "output", "alone", "interval", "with all others", "interval")
+    return Look("Sensitivity", "by Sobol", said, tables=[_table(heads, rows, texts=2)], notes=notes)
+
+
+def _known(estimate: Estimate, form: str) -> tuple[str, str]:
+    """Return a mean and its interval, or dashes for what is not known."""
+    if isnan(estimate.mean):
+        return "-", "-"
+    return f"{estimate.mean:{form}}", f"{estimate.low:{form}} to {estimate.high:{form}}"
 
 
 @look.register

@@ -11,6 +11,7 @@ import pytest
 
 import sim
 import sim.api
+from experiment.tiny import TINY
 
 
 def test_there_are_at_most_a_dozen_names_and_each_is_documented():
@@ -76,3 +77,19 @@ def test_a_loaded_scenario_is_not_changed_silently():
     assert sim.load(loaded) is loaded
     with pytest.raises(ValueError, match="when it is loaded"):
         sim.run(loaded, seed=4)
+
+
+def test_a_sweep_file_is_run_as_the_command_runs_it(tmp_path):
+    """Its points, and its number of replications unless another one is given."""
+    (tmp_path / "tiny.yaml").write_text(TINY, encoding="utf-8")
+    file = tmp_path / "sweep.yaml"
+    file.write_text("scenario: tiny.yaml\nvary: {psps.psp-a.workers: [2, 4]}\nreplications: 3\n", encoding="utf-8")
+    assert list(sim.sweep(file, out=tmp_path).points["replications"]) == [3, 3]
+    assert list(sim.sweep(file, replications=2, out=tmp_path).points["replications"]) == [2, 2]
+
+
+def test_a_search_over_steps_is_refused(tmp_path):
+    """It chooses its values itself, so that steps would be passed over."""
+    (tmp_path / "tiny.yaml").write_text(TINY, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"1\.\.20:5 has steps, which a search chooses; write 1\.\.20"):
+        sim.capacity(tmp_path / "tiny.yaml", "psps.psp-a.workers", "1..20:5", out=tmp_path)

@@ -1,8 +1,11 @@
 """Sensitivity of a world whose answer is known: who abandons lets a token expire, and nothing else does."""
 
+import re
+
 import pytest
 from typer.testing import CliRunner
 
+import sim
 from sim.cli import experiments, studies  # noqa: F401 - they add their commands
 from sim.cli.commands import app
 from sim.experiment.executors import Alone
@@ -90,3 +93,18 @@ def test_the_command_prints_the_ledger_and_its_mistakes(world, tmp_path):
     nothing = CliRunner().invoke(app, ["sensitivity", str(world), *out, "--only", "psps.*"])
     assert (nothing.exit_code, "names no number with a range" in nothing.output) == (2, True)
     assert CliRunner().invoke(app, ["sensitivity", str(world), *out, "--method", "guess"]).exit_code == 2
+
+
+@pytest.mark.parametrize("method", ["morris", "sobol"])
+def test_from_python_it_is_the_same_and_shows_itself(world, tmp_path, method):
+    """`sim.sensitivity` finds what the study finds, and names every number in a notebook."""
+    found = sim.sensitivity(world, method=method, size=4, replications=2, out=tmp_path)
+    direct = sensitivity(Source(world), Laboratory(Alone()), method=method, size=4, replications=2)
+    assert found.to_json() == direct.to_json()
+    assert repr(found) == f"<Sensitivity by {method}: 3 numbers, {len(direct.study)} points>"
+    shown = found._repr_html_()
+    named = ["citizen.abandon", "checkout.authorisation.denied"]
+    if method == "sobol":
+        named.append("checkout.refund.failure")  # which has a source, and is not in the ledger
+    for name in named:
+        assert name in re.sub("<wbr>", "", shown)
