@@ -162,6 +162,7 @@ def test_points_that_cannot_be_are_bad_input(sweep, vary):
 USAGE = {
     "neither a number from 1 to 100000 nor auto": ("--replications", "some", *VARY),
     "0% would take for ever": ("--replications", "auto", "--precision", "0%", *VARY),
+    "goes with --replications auto": ("--max", "9", *VARY),
     "'latin' is not grid, lhs or sobol": ("--design", "latin", *VARY),
     "means nothing for a grid": ("--design-seed", "2", *VARY),
     "goes with --vary; a sweep file says it itself": ("--design", "lhs", "--points", "4"),
