@@ -69,9 +69,11 @@ def factors(loaded: Loaded, only: Sequence[str] = (), *, tied: bool = True) -> t
             problems.append(Problem(Position(f"--only {pattern}"), "", "names no number with a range", fix))
     found = []
     for group in grouped.values():
-        if not only or any(fnmatchcase(each.path, pattern) for each in group for pattern in only):
+        asked = [each for each in group if any(fnmatchcase(each.path, pattern) for pattern in only)]
+        if asked or not only:
+            named = [*asked, *(each for each in group if each not in asked)]  # the name is a path that was asked for
             try:
-                found.append(_factor(loaded, group))
+                found.append(_factor(loaded, named))
             except ValueError as error:
                 problem, _, fix = str(error).partition("; ")
                 problems.append(Problem(group[0].position, f"{group[0].path}.range", problem, fix))

@@ -1,9 +1,12 @@
 """What experiments answer, as people read it: the capacity that is enough, and the way to it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import isnan
+from string import ascii_uppercase
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -19,6 +22,9 @@ from sim.experiment.sensitivity import Sensitivity
 from sim.report.points import broken
 
 MOST_NAMED = 6
+LONGEST_HEAD = 20
+"""A scenario whose name is longer has a letter over its column."""
+_PATH_WIDTH = 32
 _STYLES = {"pass": "green", "fail": "bold red", "undecided": "yellow"}
 
 
@@ -36,7 +42,7 @@ def of_capacity(answer: Capacity) -> RenderableType:
         parts.append(Text(f"there, arrivals may grow by {margin_said(answer.margin)}"))
         spent += f", and {answer.margin.replications} for the margin"
     why = "" if found.answer is None else f"; {found.reason}"
-    parts += [Text(), _curve(answer), Text(f"\n{spent}{why}")]
+    parts += [Text(), _Curve(answer), Text(f"\n{spent}{why}")]
     return Group(*parts)
 
 
@@ -60,15 +66,37 @@ def margin_said(margin: Found) -> str:
     return f"a factor of {margin.answer:.3g}{between} at {100 * margin.confidence:g}%"
 
 
-def _curve(answer: Capacity) -> Table:
+@dataclass(frozen=True)
+class _Curve:
+    """The curve, as one table or, where the objectives do not fit side by side, as several, one below the other."""
+
+    answer: Capacity
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the tables, each with as many objectives as there is room for, and one at least."""
+        left = list(range(len(self.answer.slos)))
+        while left:
+            count = next((n for n in range(len(left), 1, -1) if self._fits(left[:n], console, options)), 1)
+            yield _curve(self.answer, left[:count])
+            left = left[count:]
+            if left:
+                yield Text()
+
+    def _fits(self, chosen: Sequence[int], console: Console, options: ConsoleOptions) -> bool:
+        unbounded = options.update(max_width=10_000)
+        return Measurement.get(console, unbounded, _curve(self.answer, chosen)).maximum <= options.max_width
+
+
+def _curve(answer: Capacity, chosen: Sequence[int]) -> Table:
+    """Return the curve with some of the objectives."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column(broken(answer.path), justify="right", no_wrap=True)
     table.add_column("n", justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
-    for text in answer.slos:
-        table.add_column(text.replace("{", "\n{"), justify="right", overflow="fold")
+    for number in chosen:
+        table.add_column(answer.slos[number].replace("{", "\n{"), justify="right", overflow="fold")
     for visit in answer.found.curve:
-        judged = visit.evidence.judged
+        judged = [visit.evidence.judged[number] for number in chosen]
         figures = [" ".join(_interval(each.estimate, METRICS[each.slo.metric].unit)) for each in judged]
         verdict = visit.evidence.verdict.value
         table.add_row(
@@ -101,27 +129,31 @@ def _ledger(found: Sensitivity) -> Table:
         caption="weight: what the number moves over its range, in distances of the objective from its limit; "
         "at 1 it may turn the verdict", caption_justify="left",
     )  # fmt: skip
-    for name in ("rank", "assumed", "range"):
-        table.add_column(name)
+    table.add_column("rank")
+    table.add_column("assumed", no_wrap=True)
+    table.add_column("range")
     table.add_column("weight", justify="right")
-    table.add_column("most on")
+    words = (word for row in found.ledger for word in row.output.split())
+    table.add_column("most on", min_width=max(map(len, words), default=0))
     for row in found.ledger:
         weight = _figure(row.weight, ".2g")
         style = "bold red" if row.turns else ""
         table.add_row(
-            str(row.rank), row.factor.name, f"{row.factor.low} to {row.factor.high}", Text(weight, style), row.output
-        )
+            str(row.rank), broken(row.factor.name, _PATH_WIDTH), f"{row.factor.low} to {row.factor.high}",
+            Text(weight, style), row.output,
+        )  # fmt: skip
     return table
 
 
 def _indices(found: Sensitivity) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", title="Sobol's indices", title_justify="left")
-    for name in ("output", "number"):
-        table.add_column(name)
+    table.add_column("output")
+    table.add_column("number", no_wrap=True)
     for name in ("alone", "with all others"):
         table.add_column(name, justify="right")
     for each in sorted(found.indices, key=lambda i: (i.output, -i.total.mean)):
-        table.add_row(each.output, each.factor.name, _figure(each.first, ".2f"), _figure(each.total, ".2f"))
+        number = broken(each.factor.name, _PATH_WIDTH)
+        table.add_row(each.output, number, _figure(each.first, ".2f"), _figure(each.total, ".2f"))
     return table
 
 
@@ -139,23 +171,33 @@ COMPARED = (*HEADLINE, "outcome_delay_p98", "user_wait_p98")
 def of_comparison(found: Comparison) -> RenderableType:
     """Return the differences of each scenario from the first in the headline figures, and the SLOs of each."""
     parts: list[RenderableType] = []
+    heads = _heads(list(found.summaries))
     others = dict.fromkeys(each.other for each in found.differences)
     for other in others:
         rows = [each for each in found.differences if each.other == other and each.metric in COMPARED]
-        parts += [_differences(rows, found.confidence), Text()]
-    verdicts = ", ".join(f"{name}: {summary.verdict.value}" for name, summary in found.summaries.items())
+        parts += [_differences(rows, found.confidence, heads), Text()]
+    verdicts = ", ".join(f"{heads[name]}: {summary.verdict.value}" for name, summary in found.summaries.items())
     parts.append(Text(f"objectives: {verdicts}"))
     return Group(*parts)
 
 
-def _differences(rows: Sequence[Difference], confidence: float) -> Table:
+def _heads(names: Sequence[str]) -> dict[str, str]:
+    """Return what stands over the columns of some scenarios: their names, or letters where a name is long."""
+    if max(map(len, names)) <= LONGEST_HEAD:
+        return {name: name for name in names}
+    return {name: ascii_uppercase[n] if n < len(ascii_uppercase) else f"#{n}" for n, name in enumerate(names)}
+
+
+def _differences(rows: Sequence[Difference], confidence: float, heads: Mapping[str, str]) -> Table:
+    base, other = heads[rows[0].base], heads[rows[0].other]
+    said = [name if name == head else f"{head}: {name}" for name, head in heads.items() if head in (base, other)]
     table = Table(
         box=None, pad_edge=False, header_style="bold", title_justify="left", caption_justify="left",
-        title=f"{rows[0].other}, compared with {rows[0].base}",
+        title=f"{said[1]}, compared with {said[0]}",
         caption="gain: how many times as many replications independent seeds would need",
     )  # fmt: skip
     table.add_column("")
-    for name in (rows[0].base, rows[0].other, "difference", f"{percent(confidence)} interval", "p", "gain"):
+    for name in (base, other, "difference", f"{percent(confidence)} interval", "p", "gain"):
         table.add_column(name, justify="right")
     for row in rows:
         unit = unit_of(row.metric)

@@ -108,11 +108,11 @@ def flagging(say: Callable[[str], None]) -> Callable[[Sequence[Finding]], None]:
     return flagged
 
 
-def broken(path: str) -> str:
+def broken(path: str, width: int = _HEAD_WIDTH) -> str:
     """Break a path into lines at its dots, where it is long."""
     lines = [""]
     for step in path.replace(".", ".\0").split("\0"):
-        if lines[-1] and len(lines[-1]) + len(step) > _HEAD_WIDTH:
+        if lines[-1] and len(lines[-1]) + len(step) > width:
             lines.append("")
         lines[-1] += step
     return "\n".join(lines)

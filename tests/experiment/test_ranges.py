@@ -64,10 +64,12 @@ def test_numbers_with_a_range_are_factors(noted):
 
 
 def test_a_number_that_an_alias_uses_again_is_one_factor(noted):
-    """It is one assumption, and moves everywhere, unless the factors are to be apart."""
+    """It is one assumption, and moves everywhere, unless the factors are to be apart; its name is one asked for."""
     [factor] = factors(noted(), ["links.node_psp.*"])
-    assert factor.paths == ("links.node_ec.latency", "links.node_psp.latency")
-    assert factor.name == "links.node_ec.latency (and 1 more)"
+    assert factor.paths == ("links.node_psp.latency", "links.node_ec.latency")
+    assert factor.name == "links.node_psp.latency (and 1 more)"
+    [first] = factors(noted(), ["links.node_*"])
+    assert first.name == "links.node_ec.latency (and 1 more)"
     assert assigned([factor], [0]) == {"links.node_ec.latency": "5 ms", "links.node_psp.latency": "5 ms"}
     apart = factors(noted(), ["links.*"], tied=False)
     assert [each.paths for each in apart] == [
