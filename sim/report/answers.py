@@ -23,7 +23,7 @@ from sim.report.points import broken
 
 MOST_NAMED = 6
 LONGEST_HEAD = 20
-"""A scenario whose name is longer has a letter over its column."""
+"""A scenario whose name is longer has a letter over its column, and an objective that is longer has two lines."""
 _PATH_WIDTH = 32
 _STYLES = {"pass": "green", "fail": "bold red", "undecided": "yellow"}
 
@@ -133,14 +133,13 @@ def _ledger(found: Sensitivity) -> Table:
     table.add_column("assumed", no_wrap=True)
     table.add_column("range")
     table.add_column("weight", justify="right")
-    words = (word for row in found.ledger for word in row.output.split())
-    table.add_column("most on", min_width=max(map(len, words), default=0))
+    table.add_column("most on", no_wrap=True)
     for row in found.ledger:
         weight = _figure(row.weight, ".2g")
         style = "bold red" if row.turns else ""
         table.add_row(
             str(row.rank), broken(row.factor.name, _PATH_WIDTH), f"{row.factor.low} to {row.factor.high}",
-            Text(weight, style), row.output,
+            Text(weight, style), row.output.replace(" ", "\n", 1) if len(row.output) > LONGEST_HEAD else row.output,
         )  # fmt: skip
     return table
 

@@ -1,0 +1,112 @@
+"""Answers of experiments as tables: they can be read at 80 columns and at 120."""
+
+import pytest
+
+from sim.analysis.intervals import Estimate
+from sim.analysis.slo import judge
+from sim.experiment.capacity import Capacity
+from sim.experiment.compare import compare
+from sim.experiment.effects import Effect, Study
+from sim.experiment.executors import Alone
+from sim.experiment.ledger import Assumption
+from sim.experiment.ranges import Factor
+from sim.experiment.replications import Laboratory
+from sim.experiment.search import Found, Outcome, Visit, evidence
+from sim.experiment.sensitivity import Sensitivity
+from sim.experiment.span import Span
+from sim.report.answers import of_capacity, of_comparison, of_sensitivity
+from sim.report.terminal import Voice
+from sim.scenario.load import from_dict
+from sim.scenario.slos import parse
+from sim.scenario.tree import Position
+
+WORLD = {
+    "name": "tables",
+    "run": {"warm_up": "0 s", "window": "30 s", "replications": 2},
+    "arrivals": {"rate": "2/s"},
+    "ecs": [{"name": "ec", "share": 1}],
+    "psps": [{"name": "psp", "share": 1}],
+}
+OBJECTIVES = (
+    "tnspo_official >= 98%", "activation_failure_rate < 3%", "token_expiry_rate < 6%", "tpnp >= 98%", "tgp >= 98%",
+    "p(95, user_wait) < 10 s", "reversal_rate < 2%", "paid_share > 50%",
+)  # fmt: skip
+WIDTHS = pytest.mark.parametrize("width", [80, 120])
+
+
+def lines(what, width):
+    """Return what is shown on a console of a width."""
+    console = Voice()
+    console.width = width
+    with console.capture() as capture:
+        console.print(what)
+    return [line.rstrip() for line in capture.get().splitlines()]
+
+
+def words(shown):
+    """Return all words of some lines."""
+    return {word for line in shown for word in line.split()}
+
+
+def compared(name):
+    """Return a world compared with another one of this name."""
+    worlds = {"base": from_dict(WORLD), name: from_dict({**WORLD, "arrivals": {"rate": "3/s"}})}
+    return compare(worlds, Laboratory(Alone()))
+
+
+@WIDTHS
+def test_a_world_with_a_long_name_has_a_letter_over_its_column(width):
+    """The title says what the letters stand for, and the head of the table is one line with its words whole."""
+    shown = lines(of_comparison(compared("arrivals.rate=3/s node.processing.workers=4")), width)
+    title = " ".join(line for line in shown[:2] if "difference" not in line)
+    assert title == "B: arrivals.rate=3/s node.processing.workers=4, compared with A: base"
+    head = next(line for line in shown if "difference" in line)
+    assert head.split() == ["A", "B", "difference", "95%", "interval", "p", "gain"]
+    assert max(map(len, shown)) <= width
+
+
+def test_worlds_with_short_names_are_called_by_them():
+    """A name that has room over its column stands there."""
+    shown = lines(of_comparison(compared("fast")), 120)
+    assert shown[0] == "fast, compared with base"
+    assert shown[1].split() == ["base", "fast", "difference", "95%", "interval", "p", "gain"]
+
+
+@WIDTHS
+def test_objectives_that_do_not_fit_side_by_side_go_below(width):
+    """Every objective and figure of the widest table stands whole in one of the narrower ones, with its value of x."""
+    judged = [judge(parse(text, {}), Estimate(0.5, 0.25, 0.75, 5)) for text in OBJECTIVES]
+    found = evidence(judged)
+    curve = (Visit(8, 5, found), Visit(10, 40, found))
+    answer = Found(Outcome.NOWHERE, None, None, None, 0.95, curve, 45, "nothing")
+    capacity = Capacity("psps.psp-a.workers", "workers", load=False, slos=OBJECTIVES, found=answer)
+    shown, wide = lines(of_capacity(capacity), width), lines(of_capacity(capacity), 400)
+    assert max(map(len, shown)) <= width
+    assert words(shown) >= words(wide)
+    heads = [line for line in shown if "verdict" in line]
+    assert len(heads) == sum("10 workers" in line for line in shown) > 1
+    assert sum(line.count(text) for line in heads for text in OBJECTIVES) == len(OBJECTIVES)
+    assert sum("verdict" in line for line in wide) == 1
+
+
+@WIDTHS
+def test_numbers_of_one_law_differ_by_more_than_their_range(width):
+    """The end of a path, which tells p50 from p98, is never cut."""
+    laws = [f"ecs.municipalities-north.paGetPayment.time.lognormal.p{p}" for p in (50, 98)]
+    factors = [
+        Factor((path, "ecs.b.time"), Span(1, 3, "s"), "2 s", "1 s", "3 s", "guess", None, Position("f", 1, 1))
+        for path in laws
+    ]
+    size = Estimate(0.1, 0.05, 0.15, 10)
+    rows = tuple(
+        Assumption(n, factor, "token_expiry_rate < 6%", Effect(factor, "", 0.1, size, 0.0), size, False, {})
+        for n, factor in enumerate(factors, 1)
+    )
+    found = Sensitivity(Study("morris", tuple(factors), [], 1), None, (), (), rows, ())
+    shown = lines(of_sensitivity(found), width)
+    assert max(map(len, shown)) <= width
+    assert "..." not in "".join(shown)
+    assert "\u2026" not in "".join(shown)
+    for path in laws:
+        assert any(path.rpartition(".")[2] in line for line in shown)
+    assert {"token_expiry_rate", "(and", "more)"} <= words(shown)
