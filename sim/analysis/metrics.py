@@ -5,6 +5,7 @@ that first arrived in the measured window, followed to their end with all their 
 sent in the measured window. The order here is the order of the page: by what is measured.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -324,3 +325,28 @@ HEADLINE = (
 
 QUANTILES = (50.0, 95.0, 98.0, 99.0)
 """Percentiles that are reported of every `mean`."""
+
+_PERCENTILE = re.compile(r"(?P<name>\w+)_p(?P<percentile>\d+(?:\.\d+)?)")
+
+
+def parts_of(column: str) -> tuple[str, str, str]:
+    """Return the metric that a column is about, its percentile and its group, of which any but the first may be empty.
+
+    >>> parts_of("user_wait_p98{psp=psp-a}")
+    ('user_wait', '98', 'psp=psp-a')
+    """
+    bare, _, group = column.partition("{")
+    found = None if bare in METRICS else _PERCENTILE.fullmatch(bare)
+    name, percentile = (found["name"], found["percentile"]) if found else (bare, "")
+    return name, percentile, group.rstrip("}")
+
+
+def title_of(column: str) -> str:
+    """Return what a metric, or a percentile of one, is called; its group is not said."""
+    name, percentile, _ = parts_of(column)
+    return METRICS[name].title + (f", {percentile}th percentile" if percentile else "")
+
+
+def unit_of(column: str) -> str:
+    """Return the unit of a metric, of a percentile of one, or of one in a group."""
+    return METRICS[parts_of(column)[0]].unit

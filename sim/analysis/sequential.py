@@ -121,14 +121,11 @@ class Rule:
         judged = tuple(judge(slo, estimate_of(tallies, slo, verdict)) for slo in slos)
         return replace(summarise(tallies, (), self.confidence), slos=judged, slo_confidence=verdict)
 
-    def decide(self, summary: Summary, before: Decision | None = None) -> Decision:
-        """Say what to do after a look, given its summary (`summarise`) and the decision of the look before it."""
-        return self.decide_all([summary], before)
+    def decide(self, summaries: Sequence[Summary], before: Decision | None = None) -> Decision:
+        """Say what to do after a look, given its summaries (`summarise`) and the decision of the look before it.
 
-    def decide_all(self, summaries: Sequence[Summary], before: Decision | None = None) -> Decision:
-        """Say what to do after a look at several scenarios that are to have equally many replications.
-
-        They are looked at together, as often as one alone would be, so that what each verdict may err by is the same.
+        Several scenarios, which are to have equally many replications, are looked at together, as often as one alone
+        would be, so that what each verdict may err by is the same.
         """
         count = summaries[0].replications
         judged = [each for summary in summaries for each in summary.slos]

@@ -53,6 +53,10 @@ class Summary:
     slo_confidence: float | None = None
     neighbours: Mapping[str, Neighbour] = field(default_factory=dict)
 
+    def chance_of_collapse(self, metric: str) -> Estimate | None:
+        """Return the probability of a replication to collapse in a metric, if its replications fall in two groups."""
+        return next((each.probability for each in self.collapses if each.metric == metric), None)
+
     @property
     def verdict(self) -> Verdict:
         """The verdict on all SLOs together."""

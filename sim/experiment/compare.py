@@ -7,8 +7,9 @@ from typing import Any
 from sim.analysis.paired import Difference
 from sim.analysis.paired import compare as differences
 from sim.analysis.sequential import Decision, Rule
-from sim.analysis.summary import Summary, summarise
+from sim.analysis.summary import Summary
 from sim.analysis.tally import Tally
+from sim.experiment.looks import Looks
 from sim.experiment.replications import Laboratory, Task, objectives, quantiles_of
 from sim.scenario.load import Loaded
 from sim.showing import in_notebook
@@ -71,45 +72,37 @@ def compare(
         raise ValueError("one replication of each says nothing of a difference; ask for more with --replications")
     if isinstance(wanted, Rule):
         wanted = replace(wanted, confidence=first.confidence)
-    study = _Study(scenarios, first.confidence)
-    study.carry_out(laboratory, wanted, watch)
+    study = _Study(scenarios, Looks(wanted, first.confidence))
+    study.carry_out(laboratory, watch)
     found = differences(study.tallies, first.confidence)
-    return Comparison(study.summaries, found, first.confidence, study.decision)
+    return Comparison(study.summaries, found, first.confidence, study.looks.decision)
 
 
 class _Study:
     """Scenarios with equally many replications of each, and what they say so far."""
 
-    def __init__(self, scenarios: Mapping[str, Loaded], confidence: float) -> None:
+    def __init__(self, scenarios: Mapping[str, Loaded], looks: Looks) -> None:
         self.scenarios = scenarios
-        self.confidence = confidence
+        self.looks = looks
         self.asked = {name: objectives(each) for name, each in scenarios.items()}
         self.tallies: dict[str, list[Tally]] = {name: [] for name in scenarios}
         self.summaries: dict[str, Summary] = {}
-        self.decision: Decision | None = None
 
-    def carry_out(self, laboratory: Laboratory, wanted: int | Rule, watch: Watch | None) -> None:
-        """Carry out so many replications of every scenario, or as many as the rule asks for."""
-        done, count = 0, wanted if isinstance(wanted, int) else wanted.looks[0]
-        while done < count:
+    def carry_out(self, laboratory: Laboratory, watch: Watch | None) -> None:
+        """Carry out as many replications of every scenario as are wanted."""
+        done = 0
+        while (count := self.looks.next) > done:
             for finished, (name, tally) in enumerate(laboratory.tallies(self._tasks(done, count)), 1):
                 self.tallies[str(name)].append(tally)
                 if watch is not None:
                     watch(done * len(self.scenarios) + finished, count * len(self.scenarios))
             for each in self.tallies.values():
                 each.sort(key=lambda tally: tally.replication)
-            done, count = count, self._look(wanted) or 0
+            self.summaries = {n: self.looks.summarise(each, self.asked[n]) for n, each in self.tallies.items()}
+            self.looks.look(*self.summaries.values())
+            done = count
 
     def _tasks(self, done: int, count: int) -> Iterator[Task]:
         for name, each in self.scenarios.items():
             for number in range(done, count):
                 yield Task(name, each, number, quantiles_of(self.asked[name]))
-
-    def _look(self, wanted: int | Rule) -> int | None:
-        """Summarise what is there, and return how many replications are wanted next, if any."""
-        if isinstance(wanted, int):
-            self.summaries = {n: summarise(each, self.asked[n], self.confidence) for n, each in self.tallies.items()}
-            return None
-        self.summaries = {n: wanted.summarise(each, self.asked[n]) for n, each in self.tallies.items()}
-        self.decision = wanted.decide_all(list(self.summaries.values()), self.decision)
-        return self.decision.next

@@ -1,4 +1,4 @@
-"""Looks at the replications of one scenario, while there are more to come: how many are wanted, and what they say."""
+"""Looks at replications, while there are more to come: how many are wanted, and what they say."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,28 +10,27 @@ from sim.analysis.tally import Tally
 
 
 class Looks:
-    """How many replications are wanted next: a number given, or what a rule says after each look."""
+    """How many replications are wanted next of every scenario: a number given, or what a rule says after each look."""
 
-    def __init__(self, wanted: int | Rule, asked: tuple[Slo, ...], confidence: float) -> None:
+    def __init__(self, wanted: int | Rule, confidence: float) -> None:
         self.rule = wanted if isinstance(wanted, Rule) else None
-        self.asked = asked
         self.confidence = confidence
         self.next = wanted if isinstance(wanted, int) else wanted.looks[0]
         self.at_most = wanted if isinstance(wanted, int) else wanted.maximum
         self.decision: Decision | None = None
 
-    def look(self, tallies: Sequence[Tally]) -> None:
-        """Decide after so many replications."""
+    def look(self, *summaries: Summary) -> None:
+        """Decide after so many replications of one scenario or of several, each summarised."""
         if self.rule is not None:
-            self.decision = self.rule.decide(self.summarise(tallies), self.decision)
+            self.decision = self.rule.decide(summaries, self.decision)
             self.next = self.decision.next or 0
 
-    def summarise(self, tallies: Sequence[Tally]) -> Summary:
-        """Summarise as the rule wants it."""
+    def summarise(self, tallies: Sequence[Tally], asked: Sequence[Slo]) -> Summary:
+        """Summarise a scenario's replications as the rule wants it."""
         tallies = sorted(tallies, key=lambda t: t.replication)
         if self.rule is not None and len(tallies) > 1:
-            return self.rule.summarise(tallies, self.asked)
-        return summarise(tallies, self.asked, self.confidence)
+            return self.rule.summarise(tallies, asked)
+        return summarise(tallies, asked, self.confidence)
 
     def to_json(self) -> dict[str, Any] | None:
         """Return the rule and why it stopped, or None without a rule."""

@@ -183,7 +183,7 @@ def _into(
     started, clock = datetime.now(UTC), time.perf_counter()
     quantiles = quantiles_of(asked)
     tallies: list[Tally] = []
-    looks = Looks(wanted, asked, loaded.scenario.run.confidence)
+    looks = Looks(wanted, loaded.scenario.run.confidence)
     interrupted = False
     meter = _Meter(loaded, looks, watch)
     live = live and watch is not None
@@ -195,7 +195,7 @@ def _into(
                 for _, each in laboratory.tallies(more):
                     tallies.append(each)
                     meter.finished(each)
-                looks.look(tallies)
+                looks.look(looks.summarise(tallies, asked))
     except KeyboardInterrupt:
         if not tallies:
             raise
@@ -203,7 +203,7 @@ def _into(
     with uninterrupted(late=False):
         tallies.sort(key=lambda t: t.replication)
         numbers = [t.replication for t in tallies]
-        summary = looks.summarise(tallies)
+        summary = looks.summarise(tallies, asked)
         summary = replace(summary, neighbours=neighbours(loaded.scenario, summary))
         document = {
             **manifest.of_scenario(loaded),

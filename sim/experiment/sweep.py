@@ -134,12 +134,13 @@ class _Open:
 
     point: Point
     loaded: Loaded
+    asked: tuple[Slo, ...]
     looks: Looks
     tallies: list[Tally]
 
     def tasks(self) -> Iterator[Task]:
         """Yield the replications that are wanted beyond those that are there."""
-        quantiles = quantiles_of(self.looks.asked)
+        quantiles = quantiles_of(self.asked)
         for number in range(len(self.tallies), self.looks.next):
             yield Task(self.point.number, self.loaded, number, quantiles)
 
@@ -148,8 +149,12 @@ class _Open:
         self.tallies.append(tally)
         if len(self.tallies) < self.looks.next:
             return []
-        self.looks.look(self.tallies)
+        self.looks.look(self.summary())
         return list(self.tasks())
+
+    def summary(self) -> Summary:
+        """Return what the replications say that are there."""
+        return self.looks.summarise(self.tallies, self.asked)
 
     @property
     def finished(self) -> bool:
@@ -231,7 +236,7 @@ class _Plan:
 
     def carry_out(self, laboratory: Laboratory, kept: Shelf, watch: Watch | None, flagged: Flagged | None) -> None:
         """Finish every point that is not; raises `ScenarioError` at the end for those that cannot be loaded."""
-        far = _Far(len(self.design), Looks(self.wanted, (), self.confidence), self._found, watch)
+        far = _Far(len(self.design), Looks(self.wanted, self.confidence), self._found, watch)
         under_way: dict[int, _Open] = {}
         problems: list[Problem] = []
         more: deque[Task] = deque()
@@ -242,7 +247,7 @@ class _Plan:
                 further = at.heard(tally)
                 more += further
                 if at.finished:
-                    kept.put_point(self.key(at.point), row_of(at.looks.summarise(at.tallies)))
+                    kept.put_point(self.key(at.point), row_of(at.summary()))
                     del under_way[at.point.number]
                 far.replication(ends_point=at.finished, more=len(further))
             if not more:
@@ -273,8 +278,8 @@ class _Plan:
                     continue
                 if flagged and point.number not in self._checked and (severe := self.severe(point, loaded)):
                     flagged(severe)
-                looks = Looks(self.wanted, objectives(loaded), self.confidence)
-                under_way[point.number] = at = _Open(point, loaded, looks, [])
+                looks = Looks(self.wanted, self.confidence)
+                under_way[point.number] = at = _Open(point, loaded, objectives(loaded), looks, [])
                 yield from at.tasks()
 
     def _blocks(self) -> Iterator[list[tuple[str, Point]]]:

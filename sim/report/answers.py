@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sim.analysis.intervals import Estimate
-from sim.analysis.metrics import HEADLINE, METRICS
+from sim.analysis.metrics import HEADLINE, METRICS, title_of, unit_of
 from sim.analysis.paired import Difference
 from sim.analysis.shown import percent, shown, shown_estimate
 from sim.experiment.capacity import Capacity
@@ -208,17 +208,6 @@ def _differences(rows: Sequence[Difference], confidence: float, heads: Mapping[s
             "-" if isnan(row.variance_reduction) else f"{row.variance_reduction:.3g}",
         )  # fmt: skip
     return table
-
-
-def title_of(name: str) -> str:
-    """Return what a metric or one of its percentiles is called."""
-    base, _, percentile = name.rpartition("_p")
-    return METRICS[name].title if name in METRICS else f"{METRICS[base].title}, {percentile}th percentile"
-
-
-def unit_of(name: str) -> str:
-    """Return the unit of a metric or of one of its percentiles."""
-    return METRICS[name if name in METRICS else name.rpartition("_p")[0]].unit
 
 
 def of_parting(found: Parting | None, payment: str, left: str, right: str) -> RenderableType:

@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from sim.analysis.intervals import Estimate
-from sim.analysis.metrics import HEADLINE, METRICS
+from sim.analysis.metrics import HEADLINE, METRICS, title_of, unit_of
 from sim.analysis.paired import Difference
 from sim.analysis.shown import percent, shown, shown_estimate
 from sim.analysis.slo import Verdict
@@ -27,9 +27,11 @@ from sim.experiment.search import Found
 from sim.experiment.sensitivity import Sensitivity
 from sim.experiment.sweep import Sweep
 from sim.kernel.distributions import Distribution
-from sim.report.answers import COMPARED, answered, margin_said, title_of, unit_of
+from sim.report.answers import COMPARED, answered, margin_said
+from sim.report.cells import Cell, Row, Table, estimated, table
 from sim.report.points import FIGURES, columns
 from sim.report.stories.times import lasting
+from sim.report.tables import or_collapse
 from sim.scenario.load import Loaded
 from sim.scenario.preflight import preflight
 from sim.scenario.schema import Incident, Servers
@@ -38,29 +40,6 @@ from sim.store import read_points
 MOST = 60
 """Rows of a table; the data frames have all."""
 _UNPRINTABLE = "\ufffd"
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A text, what is written below it in small print, and a verdict, which is a badge where there is no text."""
-
-    text: str = ""
-    small: str = ""
-    verdict: Verdict | None = None
-    strong: bool = False
-
-
-Row = Sequence[Cell | str]
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table; the first `texts` columns have words and stand to the left, the others numbers and to the right."""
-
-    head: Sequence[str]
-    rows: Sequence[Sequence[Cell]]
-    texts: int = 1
-    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +83,7 @@ def _breakable(text: str) -> Markup:
 
 
 def _table(head: Sequence[str], rows: Sequence[Row], texts: int = 1) -> Table:
-    cells = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows[:MOST]]
-    note = f"and {len(rows) - MOST} more" if len(rows) > MOST else ""
-    return Table(head, cells, texts, note)
+    return table("", head, rows, texts=texts, most=MOST)
 
 
 def _several(count: int, what: str) -> str:
@@ -133,7 +110,7 @@ def _(run: Run) -> Look:
             for j in summary.slos
         ]
         tables.append(_table(("objective", "verdict", "estimate", interval), rows, texts=2))
-    headline = [(METRICS[n].title, *shown_estimate(summary.metrics[n], METRICS[n].unit)) for n in HEADLINE]
+    headline = [(METRICS[n].title, *or_collapse(summary, n)) for n in HEADLINE]
     tables.append(_table(("figure", "estimate", interval), headline))
     said = _several(summary.replications, "replication") + (", interrupted" if run.interrupted else "")
     verdict = summary.verdict if summary.slos else None
@@ -175,12 +152,7 @@ def _(sweep: Sweep) -> Look:
 
 def _figure(point: Mapping[Any, Any], name: str, verdict: Verdict | None = None) -> Cell:
     mean, low, high = (float(point[f"{name}_{part}"]) for part in ("mean", "low", "high"))
-    return _estimated(Estimate(mean, low, high, 0), unit_of(name.partition("{")[0]), verdict)
-
-
-def _estimated(estimate: Estimate, unit: str, verdict: Verdict | None = None) -> Cell:
-    mean, interval = shown_estimate(estimate, unit)
-    return Cell(mean, "" if interval == "-" else interval, verdict)
+    return estimated(Estimate(mean, low, high, 0), unit_of(name), verdict)
 
 
 @look.register
@@ -277,7 +249,7 @@ def _curve(found: Found, path: str, unit: str = "") -> Table:
             Cell(f"{visit.x:.6g} {unit}".strip(), strong=visit.x == found.answer),
             Cell(verdict=visit.evidence.verdict),
             str(visit.replications),
-            *(_estimated(j.estimate, METRICS[j.slo.metric].unit, j.verdict) for j in visit.evidence.judged),
+            *(estimated(j.estimate, METRICS[j.slo.metric].unit, j.verdict) for j in visit.evidence.judged),
         )
         for visit in found.curve
     ]

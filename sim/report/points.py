@@ -10,7 +10,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from sim.analysis.metrics import METRICS
+from sim.analysis.metrics import METRICS, unit_of
 from sim.analysis.shown import shown
 from sim.scenario.preflight import Finding
 
@@ -77,8 +77,7 @@ class Points:
                 yield _Column(METRICS[name].title, self._means(name, [""] * len(self.first)), right=True)
 
     def _means(self, name: str, styles: Sequence[str]) -> list[Text]:
-        bare = name.partition("{")[0]
-        unit = METRICS[bare if bare in METRICS else bare.rpartition("_p")[0]].unit
+        unit = unit_of(name)
         return [Text(shown(v, unit), s) for v, s in zip(self.first[f"{name}_mean"], styles, strict=True)]
 
 

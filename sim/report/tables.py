@@ -95,11 +95,20 @@ def _headline(summary: Summary, interval: str) -> Table:
     found = table(f"\nHeadline, {_replications(summary)}", "", "estimate", interval)
     for name in HEADLINE:
         unit = METRICS[name].unit
-        found.add_row(METRICS[name].title, *shown_estimate(summary.metrics[name], unit))
+        found.add_row(METRICS[name].title, *or_collapse(summary, name))
         tail = summary.metrics.get(f"{name}_p98")
         if tail is not None:
             found.add_row("  98th percentile", *shown_estimate(tail, unit))
     return found
+
+
+def or_collapse(summary: Summary, name: str) -> tuple[str, str]:
+    """Return a metric and its interval or, where its mean would describe no replication, the chance of a collapse."""
+    chance = summary.chance_of_collapse(name)
+    if chance is None:
+        return shown_estimate(summary.metrics[name], METRICS[name].unit)
+    share, interval = shown_estimate(chance, "share")
+    return f"collapse: {share}", interval
 
 
 def _replications(summary: Summary) -> str:

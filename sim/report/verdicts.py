@@ -27,7 +27,10 @@ def _annotation(level: str, title: str, said: str) -> str:
 
 
 def junit(summary: Summary, name: str) -> str:
-    """Return a test suite with a case for each SLO; one that is undecided is an error, for want of evidence."""
+    """Return a test suite with a case for each SLO; one that is undecided is an error, for want of evidence.
+
+    A collapse is said at its end.
+    """
     counts = {verdict: sum(each.verdict is verdict for each in summary.slos) for verdict in Verdict}
     suite = ET.Element(
         "testsuite",
@@ -44,6 +47,9 @@ def junit(summary: Summary, name: str) -> str:
             ET.SubElement(case, tag, message=said).text = said
         else:
             ET.SubElement(case, "system-out").text = said
+    if summary.collapses:
+        humps = [f"collapse: {of_collapse(each, summary.replications)}" for each in summary.collapses]
+        ET.SubElement(suite, "system-err").text = "\n".join(humps)
     ET.indent(suite)
     return ET.tostring(suite, encoding="unicode", xml_declaration=False)
 

@@ -38,7 +38,7 @@ def looked(replications, estimate, verdict=PASS, before=None, **options):
     """Return the decision on one metric and one SLO."""
     rule = Rule(headline=("paid_share",), **options)
     judged = replace(judge(SLO, estimate), verdict=verdict)
-    return rule.decide(summary(replications, {"paid_share": estimate}, [judged]), before)
+    return rule.decide([summary(replications, {"paid_share": estimate}, [judged])], before)
 
 
 def test_scenarios_that_are_looked_at_together_go_on_until_all_are_settled():
@@ -50,14 +50,14 @@ def test_scenarios_that_are_looked_at_together_go_on_until_all_are_settled():
     good, vague = summary(5, {"paid_share": EXACT}, [judge(SLO, EXACT)]), summary(5, {"paid_share": VAGUE})
     sure = replace(judge(SLO, EXACT), verdict=PASS)
     done = replace(good, slos=(sure,))
-    assert rule.decide_all([done, vague]) == replace(rule.decide(vague), verdicts=(PASS,))
-    assert rule.decide_all([done, good]).undecided == (SLO.text,)
-    first = rule.decide_all([done, done])
+    assert rule.decide([done, vague]) == replace(rule.decide([vague]), verdicts=(PASS,))
+    assert rule.decide([done, good]).undecided == (SLO.text,)
+    first = rule.decide([done, done])
     assert (first.settled, first.next, first.verdicts) == (True, 10, (PASS, PASS))
     ten = replace(done, replications=10)
-    assert rule.decide_all([ten, ten], first).reason is Reason.SETTLED
+    assert rule.decide([ten, ten], first).reason is Reason.SETTLED
     turned = replace(ten, slos=(replace(sure, verdict=Verdict.FAIL),))
-    assert not rule.decide_all([ten, turned], first).stop
+    assert not rule.decide([ten, turned], first).stop
 
 
 # --- the rule ---------------------------------------------------------------------------------------------------------
@@ -155,7 +155,7 @@ def test_a_look_judges_objectives_at_its_own_confidence_and_metrics_at_the_one_a
 def test_a_summary_of_a_run_can_be_decided_on():
     """Two equal replications of thirteen carts: next is the first look; rates of so few are not precise."""
     rule = Rule()
-    found = rule.decide(rule.summarise([tally(records(0)), tally(records(1))], [parse("paid_share > 1%", NAMES)]))
+    found = rule.decide([rule.summarise([tally(records(0)), tally(records(1))], [parse("paid_share > 1%", NAMES)])])
     assert (found.next, found.undecided) == (5, ())
     assert {"token_expiry_rate", "paid_share"} <= set(found.imprecise) <= set(HEADLINE)
 
@@ -232,7 +232,7 @@ def follow(rule, slo, draw, random):
     while True:
         judged = judge(slo, estimate(tops[:count], bases[:count], rule.verdict_confidence(count)))
         found = summary(count, {slo.metric: estimate(tops[:count], bases[:count], rule.confidence)}, [judged])
-        before = rule.decide(found, before)
+        before = rule.decide([found], before)
         if before.next is None:
             return found, before
         count = before.next

@@ -4,23 +4,13 @@ import io
 import re
 
 import pytest
+from report.consoles import Clock
 
 import sim.report.progress
 from sim.experiment.run import Progress
 from sim.experiment.sweep import SweepProgress
 from sim.report.progress import counting, watching, watching_points
 from sim.report.terminal import Voice
-
-
-class Clock:
-    """A clock that tests turn on."""
-
-    def __init__(self):
-        self.now_s = 100.0
-
-    def perf_counter(self):
-        """Return the time."""
-        return self.now_s
 
 
 @pytest.fixture

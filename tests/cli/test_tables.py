@@ -5,6 +5,7 @@ from itertools import pairwise
 from math import nan
 
 import pytest
+from report.consoles import lines, words
 from rich.text import Text
 
 from sim.analysis.indicators import OFFICIAL
@@ -13,7 +14,7 @@ from sim.analysis.sequential import Rule
 from sim.analysis.theory import neighbour
 from sim.experiment.run import run
 from sim.report.tables import _indicators, conclusion, of_summary
-from sim.report.terminal import Voice, plain
+from sim.report.terminal import plain
 from sim.scenario.load import from_dict
 
 SCENARIO = {
@@ -34,20 +35,6 @@ SCENARIO = {
 def summary():
     """Return the figures of a run in which tokens expire, money goes back, and an SLO fails."""
     return run(from_dict(SCENARIO)).summary
-
-
-def lines(what, width):
-    """Return what is shown on a console of a width."""
-    console = Voice()
-    console.width = width
-    with console.capture() as capture:
-        console.print(what)
-    return [line.rstrip() for line in capture.get().splitlines()]
-
-
-def words(shown):
-    """Return all words of some lines."""
-    return {word for line in shown for word in line.split()}
 
 
 @pytest.mark.parametrize("width", [80, 120])

@@ -476,7 +476,7 @@ def test_a_point_of_many_or_long_values_is_named_by_the_first_of_them(swept, wat
 def idle(scenario, monkeypatch):
     """Hire a crew that does nothing, and let the row of every point be the same."""
     row = {"verdict": "pass", "replications": 1, "user_wait_mean": 1.0}
-    monkeypatch.setattr(Looks, "summarise", lambda looks, tallies: None)
+    monkeypatch.setattr(Looks, "summarise", lambda looks, tallies, asked: None)
     monkeypatch.setattr(module, "row_of", lambda summary: row)
     return hire(monkeypatch, module, Idle(scenario))
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from report.consoles import lines, words
 from sim.analysis.intervals import Estimate
 from sim.analysis.slo import judge
 from sim.experiment.capacity import Capacity
@@ -15,7 +16,6 @@ from sim.experiment.search import Found, Outcome, Visit, evidence
 from sim.experiment.sensitivity import Sensitivity
 from sim.experiment.span import Span
 from sim.report.answers import of_capacity, of_comparison, of_sensitivity
-from sim.report.terminal import Voice
 from sim.scenario.load import from_dict
 from sim.scenario.slos import parse
 from sim.scenario.tree import Position
@@ -32,20 +32,6 @@ OBJECTIVES = (
     "p(95, user_wait) < 10 s", "reversal_rate < 2%", "paid_share > 50%",
 )  # fmt: skip
 WIDTHS = pytest.mark.parametrize("width", [80, 120])
-
-
-def lines(what, width):
-    """Return what is shown on a console of a width."""
-    console = Voice()
-    console.width = width
-    with console.capture() as capture:
-        console.print(what)
-    return [line.rstrip() for line in capture.get().splitlines()]
-
-
-def words(shown):
-    """Return all words of some lines."""
-    return {word for line in shown for word in line.split()}
 
 
 def compared(name):

@@ -13,6 +13,7 @@ from rich.console import Console
 
 import sim.report.live
 import sim.report.progress
+from report.consoles import Clock
 from sim.cli.main import main
 from sim.experiment.run import Progress
 from sim.experiment.run import run as run_scenario
@@ -66,17 +67,6 @@ SECOND = replace(
     reversed_cents={"psp_refused": 20000, "token_expired": 1234500},
 )
 """A minute later: 300 more tokens and 120 more paid; 252 of 6300 tokens, or 4%, are expired."""
-
-
-class Clock:
-    """A clock that tests turn on."""
-
-    def __init__(self):
-        self.now_s = 100.0
-
-    def perf_counter(self):
-        """Return the time."""
-        return self.now_s
 
 
 @pytest.fixture

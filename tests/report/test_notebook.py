@@ -132,9 +132,9 @@ def test_a_capacity_shows_its_answer_its_margin_and_its_curve():
     (curve,) = rows(html(CAPACITY))
     assert curve == [
         ["ecs.g.workers", "verdict", "replications", "tgp{ec_group=g} >= 98%"],
-        ["8", "\u2717 fail", "10", "\u2717 50.0% 45.0% to 55.0%"],
-        ["16", "? undecided", "10", "? 98.000% 97.000% to 99.000%"],
-        ["24", "\u2713 pass", "10", "\u2713 99.100% 99.000% to 99.200%"],
+        ["8", "\u2717 fail", "10", "\u2717 50.0% 45.0 to 55.0%"],
+        ["16", "? undecided", "10", "? 98.000% 97.000 to 99.000%"],
+        ["24", "\u2713 pass", "10", "\u2713 99.100% 99.000 to 99.200%"],
     ]
     assert [each.text for each in page.all("b")] == ["smallest ecs.g.workers", "16"]
     assert "30 replications; undecided at 16 after 10 replications" in page.text

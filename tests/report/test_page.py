@@ -13,8 +13,9 @@ from sim.analysis.collapse import Collapse
 from sim.analysis.intervals import Estimate
 from sim.analysis.theory import neighbour
 from sim.records import EXPIRY_CAUSES, PLACES, REVERSAL_CAUSES, TABLES, empty
+from sim.report.cells import interval
 from sim.report.page import page, words
-from sim.report.page.cells import interval
+from sim.report.page.figures import tables_of, tiles_of
 from sim.report.plots import OF_RUN
 
 
@@ -179,6 +180,18 @@ def test_a_collapse_is_told_before_the_figures_that_it_makes_worthless(reported)
     said = "in 3 of 10 the figure “carts paid” is 20.0%, in the others 90.0%"
     assert said in first.text
     assert "with a probability of 30.0% (10.0 to 60.0%)" in first.text
+
+
+def test_a_figure_that_collapses_is_its_probability_and_no_mean(reported):
+    """In the headline table, in the tile that it has, and in no other row."""
+    found = Collapse("tnspo_strict", Estimate(0.3, 0.1, 0.6, 10), (1, 4, 7), Estimate(0.9, 0.8, 0.95, 7),
+                     Estimate(0.2, 0.1, 0.3, 3), 0.5)  # fmt: skip
+    worlds = replace(reported.summary, collapses=(found,))
+    usual, collapsed = (tables_of(each)["headline"].rows for each in (reported.summary, worlds))
+    texts = [[cell.text for cell in row] for row in collapsed]
+    assert ["outcome within 2 s (strict)", "collapse: 30.0%", "10.0 to 60.0%"] in texts
+    assert sum(row != other for row, other in zip(usual, collapsed, strict=True)) == 1
+    assert tiles_of(worlds)[2] == ("of outcomes within 2 s", "collapse: 30.0%", "10.0 to 60.0%")
 
 
 def test_every_cause_and_place_has_its_words():

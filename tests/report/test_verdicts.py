@@ -53,6 +53,16 @@ def test_junit_has_a_case_for_each_objective():
     assert suite[1][0].get("message") == "fail: 4 s (3.5 s to 4.5 s), 10 replications"
 
 
+def test_junit_says_a_collapse_at_its_end():
+    """In the words of the other formats; there is no case for it, since nobody asked for it as an objective."""
+    shares = Estimate(0.9, 0.88, 0.92, 7), Estimate(0.2, 0.1, 0.3, 3)
+    humps = Collapse("paid_share", Estimate(0.3, 0.0667, 0.6525, 10), (2, 3, 8), *shares, 0.5)
+    found = SimpleNamespace(slos=SUMMARY.slos[1:2], slo_confidence=None, collapses=(humps,), replications=10)
+    suite = ET.fromstring(junit(found, "world"))  # noqa: S314 - written above
+    assert [each.tag for each in suite] == ["testcase", "system-err"]
+    assert suite[-1].text.startswith("collapse: in 3 of 10 replications carts paid is 20.0%, in the others 90.0%")
+
+
 def test_verdicts_of_replications_that_were_added_say_how_sure_they_are():
     """They are judged at another confidence than that of the figures: 99.9% before the last look."""
     found = SimpleNamespace(slos=SUMMARY.slos[1:2], slo_confidence=0.999, collapses=())

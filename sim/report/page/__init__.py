@@ -1,8 +1,8 @@
 """The report: a run or a sweep as one HTML file that needs nothing else, to be read, printed and sent to people.
 
-Everything that is shown is data (`cells`, `figures`, `origins`, `making`); the markup is in `templates/`, where what
-comes from a scenario is escaped. The file asks nobody for anything: no script, no font, no picture from elsewhere, and
-its policy forbids them. The same result gives the same page, byte for byte.
+Everything that is shown is data (`sim.report.cells`, `figures`, `origins`, `making`); the markup is in `templates/`,
+where what comes from a scenario is escaped. The file asks nobody for anything: no script, no font, no picture from
+elsewhere, and its policy forbids them. The same result gives the same page, byte for byte.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """Where the slowest payments spend their time, as a table of the page; told of runs that have recorded their calls."""
 
 from sim.experiment.run import Run
-from sim.report.page.cells import Table, table
+from sim.report.cells import Table, table
 from sim.report.stories.slow import MOSTLY, lines, slowest, who
 
 

@@ -1,6 +1,7 @@
 """The figures of a run's page, as tables: verdicts, headline, causes, money, indicators, breakdowns, load."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from sim.analysis.indicators import OFFICIAL
 from sim.analysis.intervals import Estimate
@@ -10,8 +11,8 @@ from sim.analysis.slo import Slo
 from sim.analysis.summary import Summary
 from sim.analysis.theory import Neighbour
 from sim.records import ANSWERS
+from sim.report.cells import NONE, Cell, Table, apart, estimated, mean, table
 from sim.report.page import words
-from sim.report.page.cells import Cell, Table, apart, estimated, interval, mean, table
 
 _GROUPS = {"psp": "PSP", "ec_group": "EC group", "cart_size": "notices in the cart"}
 _BROKEN_DOWN = ("token_expiry_rate", "reversal_rate", "reversal_eur", "tnspo_strict", "user_wait", "paid_share")
@@ -49,8 +50,8 @@ def tiles_of(summary: Summary) -> list[tuple[str, str, str]]:
         "reversal_eur": "given back, per replication",
         "tnspo_strict": "of outcomes within 2 s",
     }
-    found = [(said, summary.metrics[name], METRICS[name].unit) for name, said in asked.items()]
-    return [(said, shown(estimate.mean, unit), interval(estimate, unit)) for said, estimate, unit in found]
+    found = [(said, *_or_collapse(summary, name)) for name, said in asked.items()]
+    return [(said, much.text, "" if within.text == NONE else within.text) for said, much, within in found]
 
 
 def title_of_slo(slo: Slo) -> str:
@@ -80,7 +81,7 @@ def _slos(summary: Summary, *, looks: bool) -> Table:
 def _headline(summary: Summary) -> Table:
     rows = []
     for name in HEADLINE:
-        rows.append((METRICS[name].title, *_numbers(summary.metrics[name], name)))
+        rows.append((METRICS[name].title, *_or_collapse(summary, name)))
         if (tail := summary.metrics.get(f"{name}_p98")) is not None:
             rows.append((f"{METRICS[name].title}, 98th percentile", *_numbers(tail, name)))
     count = "one replication" if summary.replications == 1 else f"{summary.replications} replications"
@@ -219,6 +220,15 @@ def _calls(summary: Summary) -> Table:
     head = ("call", "per\u00a0s", *_ENDS, "over 500\u00a0ms", "over 1\u00a0s", "over 2\u00a0s")
     note = "How calls ended for their caller, and the share of the answers that took longer."
     return table("Calls of the measured window", head, rows, note=note)
+
+
+def _or_collapse(summary: Summary, metric: str) -> tuple[Cell, Cell]:
+    """Return a metric and its interval or, where its mean would describe no replication, the chance of a collapse."""
+    chance = summary.chance_of_collapse(metric)
+    if chance is None:
+        return _numbers(summary.metrics[metric], metric)
+    share, within = apart(chance, "share")
+    return replace(share, text=f"collapse: {share.text}"), within
 
 
 def _numbers(estimate: Estimate, metric: str) -> tuple[Cell, Cell]:

@@ -9,8 +9,8 @@ from sim.analysis.metrics import METRICS
 from sim.analysis.shown import percent, shown
 from sim.analysis.slo import Verdict
 from sim.experiment.run import Run
+from sim.report.cells import interval
 from sim.report.page import making, words
-from sim.report.page.cells import interval
 from sim.report.page.delays import delays_of
 from sim.report.page.figures import tables_of, tiles_of
 from sim.report.page.origins import origins_of

@@ -8,12 +8,12 @@ from typing import Any
 import pandas as pd
 
 from sim.analysis.intervals import Estimate
+from sim.analysis.metrics import title_of, unit_of
 from sim.analysis.shown import percent
 from sim.analysis.slo import Slo, Verdict
 from sim.experiment.sweep import Sweep, column_of
-from sim.report.answers import title_of, unit_of
+from sim.report.cells import MOST_ROWS, Cell, Table, estimated, table
 from sim.report.page import making, words
-from sim.report.page.cells import MOST_ROWS, Cell, Table, estimated, table
 from sim.report.page.figures import title_of_slo
 from sim.report.page.of_run import made
 from sim.report.page.origins import origins_of

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sim.report.page.cells import Cell, Table, table
+from sim.report.cells import Cell, Table, table
 
 _NAMED = ("psps", "ecs")
 """Lists of actors, below which paths differ by the actor's name."""

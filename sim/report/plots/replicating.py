@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from sim.analysis.metrics import parts_of
 from sim.analysis.slo import Slo
 from sim.analysis.summary import estimate_of
 from sim.analysis.warmup import mser_5
@@ -16,7 +17,7 @@ from sim.experiment.sweep import column_of
 from sim.report.plots import when
 from sim.report.plots.looks import BLACK, GREY, LIMIT, VERMILLION
 from sim.report.plots.paper import Array, Picture, blank, drawn, legend, note, sheet
-from sim.report.plots.words import label_of, limit_of, of_run, parts_of, shown, unit_axis, unit_of
+from sim.report.plots.words import label_of, limit_of, of_run, shown, unit_axis, unit_of
 
 WATCHED = ("token_expiry_rate", "reversal_rate", "tnspo_strict", "user_wait")
 """Metrics whose convergence is shown unless others are asked for."""

@@ -1,18 +1,17 @@
 """How metrics, scenarios and varied paths are called in a picture, with their units."""
 
-import re
 from collections.abc import Mapping
 
 from matplotlib.axis import Axis
 from matplotlib.ticker import FuncFormatter
 
-from sim.analysis.metrics import METRICS
+from sim.analysis import metrics
+from sim.analysis.metrics import METRICS, parts_of
 from sim.analysis.slo import Slo
 from sim.experiment.run import Run
 from sim.report.plots.letters import USUAL_EM, plain, wrapped
 
 _UNITS: Mapping[str, str] = {"share": "%", "count": "number", "EUR": "euros"}
-_PERCENTILE = re.compile(r"(?P<name>\w+)_p(?P<percentile>\d+(?:\.\d+)?)")
 
 
 def unit_of(metric: str) -> str:
@@ -23,20 +22,9 @@ def unit_of(metric: str) -> str:
 
 def title_of(metric: str) -> str:
     """Return what a metric is called."""
-    name, percentile, group = parts_of(metric)
-    known = METRICS.get(name)
-    title = known.title if known else plain(name, 40)
-    if percentile:
-        title += f", {percentile}th percentile"
+    name, _, group = parts_of(metric)
+    title = metrics.title_of(metric) if name in METRICS else plain(metric.partition("{")[0], 40)
     return f"{title}, {plain(group, 40)}" if group else title
-
-
-def parts_of(metric: str) -> tuple[str, str, str]:
-    """Return the name of a metric, its percentile and its group, of which any but the first may be empty."""
-    bare, _, group = metric.partition("{")
-    found = None if bare in METRICS else _PERCENTILE.fullmatch(bare)
-    name, percentile = (found["name"], found["percentile"]) if found else (bare, "")
-    return name, percentile, group.rstrip("}")
 
 
 def label_of(metric: str, most: int = 40) -> str:

@@ -1,4 +1,4 @@
-"""Tables of a page as plain data, which one template turns into HTML: no markup is made here."""
+"""Tables of pages and notebooks as plain data, which templates turn into HTML: no markup is made here."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -11,22 +11,31 @@ from sim.analysis.slo import Verdict
 MOST_ROWS = 500
 """Rows of a table that a page shows; the files have all of them."""
 NBSP = "\u00a0"
+NONE = "-"
+"""Stands where there is no interval."""
 _QUANTITY = re.compile(r"(-?[\d.,]+)(\D*)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A text, a second line in small print, a verdict; `code` for what stands like this in files and on the wire."""
+    """A text, a second line in small print, a verdict.
 
-    text: str
+    `code` is for what stands like this in files and on the wire, `strong` for what should be seen first.
+    """
+
+    text: str = ""
     small: str = ""
     verdict: Verdict | None = None
     code: bool = False
+    strong: bool = False
+
+
+Row = Sequence[Cell | str]
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table with a caption that no other of the page has; the first cell of a row names it.
+    """A table with a caption that no other of its page has; the first cell of a row names it.
 
     `texts` columns have words and stand to the left, all others have numbers and stand to the right.
     """
@@ -44,13 +53,19 @@ class Table:
 
 
 def table(
-    caption: str, head: Iterable[Cell | str], rows: Iterable[Sequence[Cell | str]], *, texts: int = 1, note: str = ""
+    caption: str,
+    head: Iterable[Cell | str],
+    rows: Iterable[Row],
+    *,
+    texts: int = 1,
+    note: str = "",
+    most: int = MOST_ROWS,
 ) -> Table:
     """Return a table, cut where it would be too long, and saying so."""
     found = [list(map(_cell, row)) for row in rows]
-    if len(found) > MOST_ROWS:
-        note = f"{note} {len(found) - MOST_ROWS:,} more rows are not shown.".strip()
-    return Table(caption, list(map(_cell, head)), found[:MOST_ROWS], texts, note)
+    if len(found) > most:
+        note = f"{note} {len(found) - most:,} more rows are not shown.".strip()
+    return Table(caption, list(map(_cell, head)), found[:most], texts, note)
 
 
 def _cell(of: Cell | str) -> Cell:
@@ -64,7 +79,7 @@ def estimated(estimate: Estimate, unit: str, verdict: Verdict | None = None) -> 
 
 def apart(estimate: Estimate, unit: str) -> tuple[Cell, Cell]:
     """Return a cell with a mean, and one with its interval."""
-    return Cell(shown(estimate.mean, unit)), Cell(interval(estimate, unit) or "-")
+    return Cell(shown(estimate.mean, unit)), Cell(interval(estimate, unit) or NONE)
 
 
 def mean(estimate: Estimate, unit: str) -> Cell:
