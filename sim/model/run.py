@@ -49,13 +49,16 @@ def replicate(
     """
     scenario = loaded.scenario
     world, streams = assemble(scenario, replication, record, Recorder if live is None else Counting)
-    lookout = Lookout(world, scenario, replication)
+    lookout = None if live is None else Lookout(world, scenario, replication)
+
+    def look() -> None:
+        if live is not None and lookout is not None:
+            live(lookout)
 
     def swept() -> None:
         if progress is not None:
             progress(world.clock.now, world.recorder.finished)
-        if live is not None:
-            live(lookout)
+        look()
 
     times = arrival_times(scenario, streams, loaded.trace_s)
     collecting = gc.isenabled()
@@ -65,9 +68,9 @@ def replicate(
         world.jobs.start(scenario.node.jobs.mod3CancelV2, scenario.node.jobs.paSendRt, swept)
         world.clock.run()
         world.carts.finish_all()
-        lookout.ended = True
-        if live is not None:
-            live(lookout)
+        if lookout is not None:
+            lookout.ended = True
+        look()
         stations = world.stations.table(world.names["station"], world.clock.now)
         records = world.recorder.records(replication, world.clock.now, world.names, stations, world.clock.events)
         records_hold(records.tables["payments"], world.checkout.settings.receipt_max_retries)

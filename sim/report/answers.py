@@ -62,8 +62,10 @@ def margin_said(margin: Found) -> str:
         return f"an unknown factor ({margin.reason})"
     if margin.outcome is Outcome.EVERYWHERE:
         return f"a factor of {margin.answer:.3g} at least"
-    between = f", {margin.low:.3g} to {margin.high:.3g}" if margin.low is not None and margin.high is not None else ""
-    return f"a factor of {margin.answer:.3g}{between} at {100 * margin.confidence:g}%"
+    ends = [end for end in (margin.low, margin.high) if end is not None]
+    between = f", {ends[0]:.3g} to {ends[1]:.3g}" if len(set(ends)) == 2 else ""
+    nothing = "nothing: " if margin.answer == 1 else ""
+    return f"{nothing}a factor of {margin.answer:.3g}{between} at {100 * margin.confidence:g}%"
 
 
 @dataclass(frozen=True)

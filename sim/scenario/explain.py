@@ -61,6 +61,8 @@ def _said(each: Any, written: Any) -> str:
     """Say what is wrong with a value, and what to write instead."""
     kind, context = each["type"], each.get("ctx", {})
     name = str(each["loc"][-1]) if each["loc"] else ""
+    if kind == "extra_forbidden" and "." in name:
+        return f"is not known here; write {name.partition('.')[0]}: and the rest inside it: a path is for --set"
     if kind == "extra_forbidden":
         names = [field.alias or n for n, field in _model(each["loc"]).model_fields.items()]
         return f"is not known here; {suggestion(name, names)}"

@@ -1,7 +1,8 @@
 """Scenario files that extend others: read, and laid one over the other.
 
 Sections are merged key by key; lists in which every item has a name, item by item; laws, shares by size of cart, other
-lists and single values are replaced as a whole. A key that can only stand instead of others drives those out.
+lists and single values are replaced as a whole. A key that can only stand instead of others drives those out. A
+description is not handed down.
 """
 
 from collections.abc import Collection
@@ -58,7 +59,9 @@ class Family:
         if parent is None:
             return tree
         target = self._parent(file, parent, (*heirs, file.resolve()))
-        return merged(self._read(target, (*heirs, file.resolve())), tree)
+        base = self._read(target, (*heirs, file.resolve()))
+        base.value.pop("description", None)  # what it says of the one need not be true of the other
+        return merged(base, tree)
 
     def _parent(self, file: Path, written: Tree, heirs: tuple[Path, ...]) -> Path:
         name, problem, fix = written.value, "", "name a scenario file in the same folder or below"

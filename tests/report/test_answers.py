@@ -15,7 +15,7 @@ from sim.experiment.replications import Laboratory
 from sim.experiment.search import Found, Outcome, Visit, evidence
 from sim.experiment.sensitivity import Sensitivity
 from sim.experiment.span import Span
-from sim.report.answers import of_capacity, of_comparison, of_sensitivity
+from sim.report.answers import margin_said, of_capacity, of_comparison, of_sensitivity
 from sim.scenario.load import from_dict
 from sim.scenario.slos import parse
 from sim.scenario.tree import Position
@@ -32,6 +32,19 @@ OBJECTIVES = (
     "p(95, user_wait) < 10 s", "reversal_rate < 2%", "paid_share > 50%",
 )  # fmt: skip
 WIDTHS = pytest.mark.parametrize("width", [80, 120])
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (Found(Outcome.FOUND, 1.0, 1.0, 1.0, 0.95, (), 60, ""), "nothing: a factor of 1 at 95%"),
+        (Found(Outcome.FOUND, 1.0, 0.864, 1.0, 0.95, (), 60, ""), "nothing: a factor of 1, 0.864 to 1 at 95%"),
+        (Found(Outcome.FOUND, 1.25, 1.2, 1.3, 0.95, (), 60, ""), "a factor of 1.25, 1.2 to 1.3 at 95%"),
+    ],
+)
+def test_where_arrivals_may_not_grow_it_says_so(found, said):
+    """A factor of one is no growth, and an interval without width is no interval."""
+    assert margin_said(found) == said
 
 
 def compared(name):

@@ -230,3 +230,20 @@ def test_the_folder_is_the_one_in_which_the_scenario_is_named(tmp_path, folder):
     with pytest.raises(ScenarioError, match=r"names base\.yaml, which is not there"):
         load(other / "s.yaml")
     assert load(real).scenario.title == "A base"
+
+
+def test_a_description_is_not_handed_down(folder):
+    """What a file says of its world in words need not be true of a world that differs."""
+    folder.write("base.yaml", BASE + "description: All is well here.\n")
+    assert folder.load("extends: base.yaml\nname: over\n").scenario.description == ""
+    assert folder.load("extends: base.yaml\nname: over\ndescription: Not here.\n").scenario.description == "Not here."
+
+
+def test_a_path_with_dots_is_no_key_and_the_fix_says_how_to_write_it(folder):
+    """As `--set` takes it: in a file it is nested."""
+    folder.write("base.yaml", BASE)
+    with pytest.raises(ScenarioError) as refused:
+        folder.load("extends: base.yaml\nname: over\ncitizen.cancel: 5%\n")
+    (problem,) = refused.value.problems
+    assert problem.path == "citizen.cancel"
+    assert problem.fix == "write citizen: and the rest inside it: a path is for --set"

@@ -29,7 +29,7 @@ def reversals(run: Run) -> Picture:
     measured window, per replication, so that the bars add up to `reversal_eur`.
     """
     picture, (left, right) = sheet(
-        "Money given back, by cause and by hour", columns=2, height_in=3.7, width_ratios=(1, 1.35)
+        "Money given back, by cause and over time", columns=2, height_in=3.7, width_ratios=(1, 1.35)
     )
     _by_cause(left, run)
     edges_s, euros = _by_hour(run)
