@@ -3,6 +3,7 @@
 As in `commands.py`, each parses, calls one function, prints and exits.
 """
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -111,6 +112,7 @@ def sweep(
         from sim.report.points import flagging
         from sim.report.progress import watching_points
 
+        gc.freeze()  # what is imported stays to the end of the command, and need not be looked through for every point
         scenario, chosen, said = _asked(file, vary, design, points, design_seed)
         count = said if replications is None else count_of(replications)
         with watching_points(Voice(stderr=True), quiet=quiet) as watch:

@@ -263,9 +263,10 @@ class _Plan:
         flagged: Flagged | None,
         problems: list[Problem],
     ) -> Iterator[Task]:
-        for number, block in enumerate(self._blocks()):
-            if self._found[number] == len(block):
+        for number, points in enumerate(batched(self.design, _AT_ONCE)):
+            if self._found[number] == len(points):
                 continue
+            block = [(self.key(point), point) for point in points]
             finished = kept.finished([key for key, _ in block])
             far.found_in(number, len(finished))
             for key, point in block:
