@@ -107,15 +107,12 @@ def _worlds(files: "list[Path]", change: "list[str]", sets: "list[str]") -> "dic
 
 def _part(loaded: "dict[str, Loaded]", payment: str, output: Format) -> None:
     """Print where a payment of the first world parts from itself in each of the others."""
-    from sim.experiment.parting import parting
+    from sim.experiment.parting import partings
     from sim.report.answers import of_parting
 
-    cart, dot, notice = payment.partition(".")
-    if not (cart.isdecimal() and dot and notice.isdecimal()):
-        raise typer.BadParameter(f"{payment!r} is no payment; write for example 17.0", param_hint="--payment")
-    (left, first), *others = loaded.items()
+    left = next(iter(loaded))
     try:
-        found = {right: parting(first, second, (int(cart), int(notice))) for right, second in others}
+        found = partings(loaded, payment)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--payment") from None
     if output is Format.JSON:

@@ -1,7 +1,7 @@
 """Scenarios compared under common random numbers: the same citizens in each, so that differences are the scenarios'."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sim.analysis.paired import Difference
@@ -10,6 +10,7 @@ from sim.analysis.sequential import Decision, Rule
 from sim.analysis.summary import Summary
 from sim.analysis.tally import Tally
 from sim.experiment.looks import Looks
+from sim.experiment.parting import Parting, partings
 from sim.experiment.replications import Laboratory, Task, objectives, quantiles_of
 from sim.scenario.load import Loaded
 from sim.showing import in_notebook
@@ -22,13 +23,18 @@ Watch = Callable[[int, int], None]
 class Comparison:
     """The figures of several scenarios and the differences of each from the first.
 
-    `stopped` is why no more replications were added, where a rule added them.
+    `stopped` is why no more replications were added, where a rule added them. `worlds` are the scenarios.
     """
 
     summaries: Mapping[str, Summary]
     differences: tuple[Difference, ...]
     confidence: float
     stopped: Decision | None = None
+    worlds: Mapping[str, Loaded] = field(default_factory=dict)
+
+    def partings(self, payment: str) -> dict[str, Parting | None]:
+        """Return where a payment of the first scenario, such as `"17.0"`, parts in each of the others, if it does."""
+        return partings(self.worlds, payment)
 
     _repr_html_ = in_notebook
 
@@ -75,7 +81,7 @@ def compare(
     study = _Study(scenarios, Looks(wanted, first.confidence))
     study.carry_out(laboratory, watch)
     found = differences(study.tallies, first.confidence)
-    return Comparison(study.summaries, found, first.confidence, study.looks.decision)
+    return Comparison(study.summaries, found, first.confidence, study.looks.decision, scenarios)
 
 
 class _Study:

@@ -4,7 +4,7 @@ Under common random numbers the same citizen does the same thing in both, so wha
 worlds has done to that one payment.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,18 @@ class Parting:
         """Return plain values."""
         moments = {"last": self.last, "left": self.left, "right": self.right}
         return {"same": self.same, **{k: m and {"at_s": m.at_s, "what": m.what} for k, m in moments.items()}}
+
+
+def partings(worlds: Mapping[str, Loaded], payment: str) -> dict[str, Parting | None]:
+    """Return where a payment of the first world, written cart.notice, parts in each of the others.
+
+    Raises `ValueError` for what is no payment, or none of these worlds.
+    """
+    cart, dot, notice = payment.partition(".")
+    if not (cart.isdecimal() and dot and notice.isdecimal()):
+        raise ValueError(f"{payment!r} is no payment; write for example 17.0")
+    first, *others = worlds
+    return {name: parting(worlds[first], worlds[name], (int(cart), int(notice))) for name in others}
 
 
 def parting(left: Loaded, right: Loaded, payment: tuple[int, int], replication: int = 0) -> Parting | None:

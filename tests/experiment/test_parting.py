@@ -2,6 +2,7 @@
 
 import pytest
 
+import sim
 from sim.experiment.parting import parting
 from sim.scenario.load import from_dict
 
@@ -54,3 +55,11 @@ def test_worlds_with_different_seeds_have_no_payment_in_common():
     """The same number is another citizen there."""
     with pytest.raises(ValueError, match="seeds 1 and 6 have other payments; give one with --seed"):
         parting(from_dict(WORLD), from_dict(WORLD, ["run.seed=6"]), (0, 0))
+
+
+def test_a_comparison_follows_a_payment_in_its_other_worlds(tmp_path):
+    """By the name of each: it parts where the outcome is later, and not where nothing differs."""
+    worlds = (sim.load(WORLD), sim.load(WORLD, ["psps.psp.outcome_delay=3 s"]), sim.load(WORLD, ["title=another"]))
+    found = sim.compare(*worlds, replications=2, out=tmp_path).partings("0.0")
+    assert [each and each.left.at_s for each in found.values()] == [124.0, None]
+    assert list(found) == ["2: world, psps.psp.outcome_delay=3 s", "3: world, title=another"]
