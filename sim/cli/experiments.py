@@ -70,6 +70,22 @@ def experimenting() -> Iterator[None]:
             raise typer.Exit(BAD_INPUT) from None
 
 
+KINDS = ("svg", "png", "pdf")
+Drawing = Annotated[
+    Path | None, typer.Option("--picture", metavar="FILE", help="Also draw it into a file: .svg, .png or .pdf.")
+]
+
+
+def kind_of(file: Path | None) -> str:
+    """Return what kind of picture a file is to have, before anything is computed for it."""
+    kind = "svg" if file is None else file.suffix.removeprefix(".").lower()
+    if kind not in KINDS:
+        raise typer.BadParameter(f"{file} is none of .{', .'.join(KINDS)}", param_hint="--picture")
+    if file is not None and not file.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {file.parent}", param_hint="--picture")
+    return kind
+
+
 def cluster_of(executor: Place | None, scheduler: str | None, jobs: int | None) -> str | None:
     """Return the scheduler to ask, after checking that the options go together."""
     if executor is Place.DASK and scheduler is None:
@@ -198,6 +214,7 @@ def capacity(
     executor: Where = None,
     scheduler: Scheduler = None,
     out: Out = Path("results"),
+    picture: Drawing = None,
     quiet: Quiet = False,
     output: Annotated[Format, typer.Option("--format", help="How to print the answer.")] = Format.TABLE,
 ) -> None:
@@ -206,7 +223,7 @@ def capacity(
     Exit codes: 0 a value is known to be enough, 1 the objectives hold nowhere in the range, 2 bad input, 3 not enough
     evidence.
     """
-    address = cluster_of(executor, scheduler, jobs)
+    address, kind = cluster_of(executor, scheduler, jobs), kind_of(picture)
     with experimenting():
         from sim.experiment.capacity import capacity as find
         from sim.experiment.executors import crew
@@ -243,5 +260,10 @@ def capacity(
                 most=most,
                 watch=None if quiet else lambda *look: remark(of_look(*look)),
             )
+        if picture is not None:
+            from sim.report import plots
+            from sim.report.files import write
+
+            write(plots.capacity(answer).content(kind), picture)
     printed(as_json(answer.to_json()) if output is Format.JSON else of_capacity(answer))
     raise typer.Exit(CODES[answer.verdict.value])

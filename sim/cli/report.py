@@ -21,7 +21,8 @@ def report(
     """
     with refusing("interrupted; nothing was written"):
         from sim.experiment.stored import read
-        from sim.report.page import page, write
+        from sim.report.files import write
+        from sim.report.page import page
 
         written = write(page(read(folder)), file)
     printed(f"report: {written}")

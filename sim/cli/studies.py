@@ -25,7 +25,7 @@ from sim.cli.commands import (
     printed,
     remark,
 )
-from sim.cli.experiments import Scheduler, Where, cluster_of, experimenting
+from sim.cli.experiments import Drawing, Scheduler, Where, cluster_of, experimenting, kind_of
 
 if TYPE_CHECKING:
     from sim.scenario.load import Loaded
@@ -137,13 +137,14 @@ def sensitivity(
     executor: Where = None,
     scheduler: Scheduler = None,
     out: Out = Path("results"),
+    picture: Drawing = None,
     quiet: Quiet = False,
     output: Annotated[Format, typer.Option("--format", help="How to print the findings.")] = Format.TABLE,
 ) -> None:
     """Move every number that has a range, and rank what is assumed by how much of the answer rests on it."""
     if method not in ("morris", "sobol"):
         raise typer.BadParameter(f"{method!r} is neither morris nor sobol", param_hint="--method")
-    address = cluster_of(executor, scheduler, jobs)
+    address, kind = cluster_of(executor, scheduler, jobs), kind_of(picture)
     with experimenting():
         from sim.experiment.effects import MissingExtraError
         from sim.experiment.executors import crew
@@ -173,4 +174,9 @@ def sensitivity(
         except (MissingExtraError, ValueError) as error:
             remark(str(error))
             raise typer.Exit(BAD_INPUT) from None
+        if picture is not None:
+            from sim.report import plots
+            from sim.report.files import write
+
+            write(plots.sensitivity(found).content(kind), picture)
     printed(as_json(found.to_json()) if output is Format.JSON else of_sensitivity(found))

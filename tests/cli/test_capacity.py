@@ -151,3 +151,14 @@ def test_a_tolerance_that_is_none_is_refused(capacity):
     done = capacity(*workers("--tolerance", "2"))
     assert (done.code, done.out) == (2, "")
     assert "--tolerance" in done.err
+
+
+def test_the_picture_of_the_answer_is_drawn_where_it_is_asked_for(capacity, tmp_path):
+    """As SVG; other kinds and missing folders are refused before anything is simulated."""
+    file = tmp_path / "curve.svg"
+    assert capacity(*workers("--no-margin", "--slo", "paid_share > 1%"), "--picture", file).code == 0
+    assert "<svg" in file.read_text(encoding="utf-8")[:1000]
+    for bad, said in (("curve.gif", "is none of .svg, .png, .pdf"), ("none/curve.svg", "there is no folder")):
+        done = capacity(*workers("--slo", "paid_share > 1%"), "--picture", tmp_path / bad)
+        assert done.code == 2
+        assert said in " ".join(done.err.replace("\u2502", " ").split())

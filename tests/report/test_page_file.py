@@ -9,7 +9,8 @@ import pytest
 
 from report.pages import HOSTILE, hostile_run, read_page, run_by_hand
 from report.pictures import twice
-from sim.report.page import page, write
+from sim.report.files import write
+from sim.report.page import page
 from sim.store import StoreError
 
 

@@ -16,7 +16,8 @@ import pytest
 
 from report import chromium
 from report.pages import hostile_run
-from sim.report.page import page, write
+from sim.report.files import write
+from sim.report.page import page
 
 AXE = "axe-core@4.10.3"
 """A version that is named, so that the check is the same tomorrow."""

@@ -1,13 +1,24 @@
 """Every picture of an experiment shows the numbers that it should."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from report.pictures import DELAY, LATE, OF_EXPERIMENTS, POINTS, SLO, WORKERS, legend, line, points, texts
+from sim.analysis.intervals import Estimate
+from sim.analysis.slo import Judged, Verdict
+from sim.experiment.capacity import Capacity
+from sim.experiment.effects import Effect, Index, Study
+from sim.experiment.ranges import Factor
+from sim.experiment.search import Evidence, Found, Outcome, Visit
+from sim.experiment.sensitivity import Sensitivity
+from sim.experiment.span import Span
 from sim.report import plots
+from sim.scenario.slos import parse
+from sim.scenario.tree import Position
 
 
 def test_a_sweep_has_a_line_with_its_band_for_each_value_of_the_other_path():
@@ -122,3 +133,55 @@ def test_a_tornado_has_the_greatest_effect_on_top_and_tells_what_is_assumed():
     assert [bool(bar.get_hatch()) for bar in axes.patches] == [False, True, True]
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["b.falls", "c.rises", "a.small"]
     assert axes.get_ylim()[0] > axes.get_ylim()[1]
+
+
+def test_a_capacity_is_drawn_from_what_its_search_found():
+    """Two objectives; the second one's curve is asked for: 16 of 8 to 16 workers, seen at 4, 8 and 16."""
+    texts_of = ("tpnp >= 50%", "tgp{ec_group=e} >= 98%")
+    slos = [parse(text, {"ec_group": ("e",), "psp": ()}) for text in texts_of]
+
+    def visit(x, mean, verdict):
+        judged = (Judged(slos[0], Estimate(0.9, 0.8, 1.0, 5), Verdict.PASS),
+                  Judged(slos[1], Estimate(mean, mean - 0.01, mean + 0.01, 5), verdict))  # fmt: skip
+        return Visit(x, 5, Evidence(verdict, mean >= 0.98, judged))
+
+    curve = (visit(4, 0.9, Verdict.FAIL), visit(8, 0.97, Verdict.UNDECIDED), visit(16, 0.99, Verdict.PASS))
+    found = Found(Outcome.FOUND, 16.0, 8.0, 16.0, 0.95, curve, 15, "")
+    (axes,) = plots.capacity(Capacity("ecs.e.workers", "workers", False, texts_of, found), 1).axes
+    seen = [line(axes, name).tolist() for name in ("fail", "undecided", "pass")]
+    assert seen == [[[4, 0.9]], [[8, 0.97]], [[16, 0.99]]]
+    assert line(axes, "answer: 16")[:, 0].tolist() == [16, 16]
+    assert axes.get_xlabel() == "ecs.e.workers (number)"
+
+
+def factor(path, assumed=None):
+    """Return a number with a range."""
+    return Factor((path,), Span(1, 3, "s"), "2 s", "1 s", "3 s", assumed, None, Position("f", 1, 1))
+
+
+def test_a_sensitivity_by_morris_has_sizes_on_the_side_of_the_mean_change():
+    """3 points up, and 2 points down with an interval from 1 to 4; the other output is not drawn."""
+    up, down = factor("a.rises", "guess"), factor("b.falls")
+    effects = (
+        Effect(up, "token_expiry_rate", 0.03, Estimate(0.03, 0.02, 0.04, 4), 0.0),
+        Effect(down, "token_expiry_rate", -0.02, Estimate(0.02, 0.01, 0.04, 4), 0.0),
+        Effect(up, "paid_share", 0.5, Estimate(0.5, 0.4, 0.6, 4), 0.0),
+    )
+    found = Sensitivity(Study("morris", (up, down), [], 1), SimpleNamespace(slos=()), effects, (), (), ())
+    (axes,) = plots.sensitivity(found).axes
+    assert [bar.get_width() for bar in axes.patches] == [0.03, -0.02]
+    assert [bool(bar.get_hatch()) for bar in axes.patches] == [True, False]
+    assert sorted(axes.get_lines()[1].get_xdata()) == [-0.04, -0.01]
+
+
+def test_a_sensitivity_by_sobol_has_shares_of_the_variance_whose_intervals_may_go_below_nothing():
+    """Of 40% the interval is from -10% to 90%; the objective's text names its output."""
+    slo = parse("token_expiry_rate < 6%", {})
+    index = Index(factor("a"), slo.text, Estimate(0.3, 0.1, 0.5, 8), Estimate(0.4, -0.1, 0.9, 8))
+    base = SimpleNamespace(slos=(SimpleNamespace(slo=slo),))
+    found = Sensitivity(Study("sobol", (index.factor,), [], 1), base, (), (index,), (), ())
+    picture = plots.sensitivity(found, slo.text)
+    (axes,) = picture.axes
+    assert [bar.get_width() for bar in axes.patches] == [0.4]
+    assert axes.get_lines()[0].get_xdata() == pytest.approx([-0.1, 0.9])
+    assert picture.get_suptitle() == "What \u201ctokens that expire\u201d rests on"

@@ -6,8 +6,6 @@ elsewhere, and its policy forbids them. The same result gives the same page, byt
 """
 
 from collections.abc import Mapping
-from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -16,9 +14,8 @@ from markupsafe import Markup
 from sim.experiment.run import Run
 from sim.experiment.sweep import Sweep
 from sim.report.page import of_run, of_sweep
-from sim.store import StoreError
 
-__all__ = ["page", "write"]
+__all__ = ["page"]
 
 
 def page(result: Run | Sweep) -> str:
@@ -26,25 +23,6 @@ def page(result: Run | Sweep) -> str:
     if isinstance(result, Run):
         return _filled("run.html", of_run.content(result))
     return _filled("sweep.html", of_sweep.content(result))
-
-
-def write(text: str, file: str | Path) -> Path:
-    """Write a document beside its place and move it there, so that no half of it is ever seen; raises `StoreError`."""
-    place = Path(file)
-    try:
-        with NamedTemporaryFile("wb", dir=place.parent, prefix=f".{place.name}-", delete=False) as beside:
-            written = Path(beside.name)
-            try:
-                beside.write(text.encode("utf-8", "replace"))
-                beside.close()
-                written.chmod(0o644)
-                written.replace(place)
-            except BaseException:  # a full disk, or somebody's Ctrl-C
-                written.unlink()
-                raise
-    except OSError as error:
-        raise StoreError(f"{place}: cannot be written ({error.strerror}); give another file with -o") from error
-    return place
 
 
 def _filled(template: str, content: Mapping[str, Any]) -> str:

@@ -1,14 +1,15 @@
 """Pictures: one function each, for the command line, the report and notebooks alike.
 
-Those of a run take a `Run`; those of experiments take data frames (`sim.report.plots.points` says which columns). Each
-returns a `Picture`, which is a matplotlib figure: `picture.savefig("x.png")`, `picture.svg()` to put into a page,
-`picture.alt` in words. Importing this imports matplotlib.
+Those of a run take a `Run`, those of a search and of a study what these found; the others take data frames
+(`sim.report.plots.points` says which columns). Each returns a `Picture`, which is a matplotlib figure:
+`picture.savefig("x.png")`, `picture.svg()` to put into a page, `picture.alt` in words. Importing this imports
+matplotlib.
 """
 
 from collections.abc import Callable, Mapping
 
 from sim.experiment.run import Run
-from sim.report.plots.capacities import capacity_curve
+from sim.report.plots.capacities import capacity, capacity_curve
 from sim.report.plots.fates import token_fate
 from sim.report.plots.maps import heat_map
 from sim.report.plots.money import reversals
@@ -16,13 +17,14 @@ from sim.report.plots.outcomes import outcome_delay
 from sim.report.plots.paper import Picture
 from sim.report.plots.queues import stations
 from sim.report.plots.replicating import convergence, running, warm_up
-from sim.report.plots.sensitivities import tornado
+from sim.report.plots.sensitivities import sensitivity, tornado
 from sim.report.plots.sweeps import sweep
 from sim.report.plots.waits import citizen_wait
 
 __all__ = [
     "OF_RUN",
     "Picture",
+    "capacity",
     "capacity_curve",
     "citizen_wait",
     "convergence",
@@ -30,6 +32,7 @@ __all__ = [
     "outcome_delay",
     "reversals",
     "running",
+    "sensitivity",
     "stations",
     "sweep",
     "token_fate",

@@ -8,6 +8,8 @@ from matplotlib.axes import Axes
 
 from sim.analysis.intervals import Estimate
 from sim.analysis.slo import Slo, Verdict, judge
+from sim.experiment.capacity import Capacity
+from sim.experiment.sweep import column_of
 from sim.report.plots.letters import plain
 from sim.report.plots.looks import BLACK, BLUE, GREY, LIMIT, PALE, VERMILLION
 from sim.report.plots.paper import Picture, blank, drawn, legend, note, sheet
@@ -65,6 +67,27 @@ def capacity_curve(
     found = f"{answer:.6g}, {_ends(low, high)} at {100 * confidence:g}%" if answer is not None else "no answer"
     picture.alt = f"What is enough for {slo.text} of {path}: {found}"
     return picture
+
+
+def capacity(answer: Capacity, number: int = 0) -> Picture:
+    """Draw what a capacity search found: the curve of one of its objectives, the first unless told, and the answer."""
+    found = answer.found
+    judged = [visit.evidence.judged[number] for visit in found.curve]
+    metric = column_of(judged[0].slo)
+    points = pd.DataFrame(
+        {
+            answer.path: visit.x,
+            "verdict": visit.evidence.verdict.value,
+            f"{metric}_mean": seen.estimate.mean,
+            f"{metric}_low": seen.estimate.low,
+            f"{metric}_high": seen.estimate.high,
+        }
+        for visit, seen in zip(found.curve, judged, strict=True)
+    )
+    return capacity_curve(
+        points, answer.path, metric, judged[0].slo,
+        answer=found.answer, low=found.low, high=found.high, confidence=found.confidence,
+    )  # fmt: skip
 
 
 def _near(

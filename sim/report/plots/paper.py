@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from html import escape
-from io import StringIO
+from io import BytesIO, StringIO
 from typing import Any, ParamSpec
 
 import matplotlib as mpl
@@ -83,6 +83,12 @@ class Picture(Figure):
         digest = f"p{hashlib.sha256(drawn.encode()).hexdigest()[:8]}"
         drawn = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{digest}-", drawn)
         return drawn.replace("<svg ", f'<svg role="img" aria-label="{escape(visible(self.alt))}" ', 1)
+
+    def content(self, kind: str) -> bytes:
+        """Return what a file of a kind (`svg`, `png`, `pdf`) has of the picture."""
+        stream = BytesIO()
+        self.savefig(stream, format=kind)
+        return stream.getvalue()
 
     def _repr_svg_(self) -> str:
         """Show the picture in Jupyter."""

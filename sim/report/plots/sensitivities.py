@@ -1,12 +1,14 @@
 """What a figure rests on: the inputs of a sensitivity analysis, the greatest effect first."""
 
-
+from math import copysign
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.patches import Patch
 
+from sim.experiment.sensitivity import Sensitivity
+from sim.experiment.sweep import column_of
 from sim.report.plots.letters import plain, wrapped
 from sim.report.plots.looks import BLACK, BLUE
 from sim.report.plots.paper import Picture, blank, drawn, note, sheet
@@ -58,3 +60,27 @@ def tornado(effects: pd.DataFrame, metric: str, *, what: str = "", most: int = 1
         for path, effect in zip(top["path"][:5], top["effect"][:5], strict=True)
     )
     return picture
+
+
+def sensitivity(found: Sensitivity, output: str = "") -> Picture:
+    """Draw what an output of a study rests on: that on which the first assumption weighs most, unless one is named.
+
+    By Morris's method the mean size of the change when a number goes through its range, to the side of the mean change;
+    by Sobol's the share of the output's variance that is due to a number with all others.
+    """
+    output = output or next(each.output for each in (found.ledger or found.effects or found.indices))
+    metric = next((column_of(each.slo) for each in found.base.slos if each.slo.text == output), output)
+    bars = [(each.factor, each.mu_star, each.mu) for each in found.effects if each.output == output]
+    bars += [(each.factor, each.total, 1.0) for each in found.indices if each.output == output]
+    rows = [
+        {
+            "path": factor.name,
+            "effect": size.mean * copysign(1.0, side),
+            "low": size.low * copysign(1.0, side),
+            "high": size.high * copysign(1.0, side),
+            "assumed": factor.assumed is not None,
+        }
+        for factor, size, side in bars
+    ]
+    shares = "share of the variance, with all others (of 1)" if found.study.kind == "sobol" else ""
+    return tornado(pd.DataFrame(rows), metric, what=shares)

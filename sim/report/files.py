@@ -1,0 +1,26 @@
+"""Files that people ask for by name: pages and pictures, written whole or not at all."""
+
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from sim.store import StoreError
+
+
+def write(content: str | bytes, file: str | Path) -> Path:
+    """Write a file beside its place and move it there, so that no half of it is ever seen; raises `StoreError`."""
+    place = Path(file)
+    written = content if isinstance(content, bytes) else content.encode("utf-8", "replace")
+    try:
+        with NamedTemporaryFile("wb", dir=place.parent, prefix=f".{place.name}-", delete=False) as beside:
+            draft = Path(beside.name)
+            try:
+                beside.write(written)
+                beside.close()
+                draft.chmod(0o644)
+                draft.replace(place)
+            except BaseException:  # a full disk, or somebody's Ctrl-C
+                draft.unlink()
+                raise
+    except OSError as error:
+        raise StoreError(f"{place}: cannot be written ({error.strerror}); give another file with -o") from error
+    return place
