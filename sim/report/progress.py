@@ -74,15 +74,24 @@ def _telling(console: Console, *, quiet: bool) -> Iterator[Tell | None]:
             task = bar.add_task("starting", total=None)
             yield lambda done, of, said: bar.update(task, total=of, completed=done, description=said)
     else:
-        told_s = [time.perf_counter() - LINES_EVERY_S]
+        yield _told(console)
 
-        def watch(done: int, of: int | None, said: str) -> None:
-            now_s = time.perf_counter()
-            if now_s - told_s[0] >= LINES_EVERY_S or done == of:
-                told_s[0] = now_s
-                console.print(said)
 
-        yield watch
+def _told(console: Console) -> Tell:
+    told_s = time.perf_counter() - LINES_EVERY_S
+    first: tuple[float, int] | None = None
+
+    def tell(done: int, of: int | None, said: str) -> None:
+        nonlocal told_s, first
+        now_s = time.perf_counter()
+        since_s, found = first = first or (now_s, done)
+        if now_s - told_s >= LINES_EVERY_S or done == of:
+            told_s = now_s
+            known = of is not None and found < done < of
+            left = f", {minutes((now_s - since_s) / (done - found) * (of - done))} left" if of and known else ""
+            console.print(said + left)
+
+    return tell
 
 
 def _of_points(far: SweepProgress) -> str:

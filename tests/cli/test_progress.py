@@ -108,6 +108,20 @@ def test_points_are_counted_with_the_replications_that_are_known_of(far, said):
     assert memory.getvalue() == f"{said}\n"
 
 
+def test_lines_of_a_sweep_say_how_long_the_rest_takes(clock):
+    """Twenty of 100 replications were found; 20 more take 10 s, so that the other 60 take 30 s."""
+    console, memory = voice(terminal=False)
+    with watching_points(console, quiet=False) as watch:
+        for done in (20, 40, 100):
+            watch(SweepProgress(done // 2, 50, done, 100, 10))
+            clock.now_s += 10
+    assert memory.getvalue().splitlines() == [
+        "10/50 points (10 found finished), 20/100 replications",
+        "20/50 points (10 found finished), 40/100 replications, 0:30 left",
+        "50/50 points (10 found finished), 100/100 replications",
+    ]
+
+
 def test_a_bar_of_replications_without_end_says_nothing_of_the_time_left():
     """It has the same words as the lines; one that has an end has room for minutes and seconds behind them."""
     shown = []
