@@ -36,6 +36,10 @@ def examples(language):
     ]
 
 
+TUTORIAL_TABLES = [table for table in blocks(DOCS / "tutorial.md", "text") if table.startswith("Service level")]
+"""The two tables of verdicts: of the baseline, and of the tutorial's own scenario."""
+
+
 @pytest.mark.parametrize("text", [e for e in examples("yaml") if "extends:" in e.values[0]])
 def test_a_scenario_shown_can_be_loaded(tmp_path, text):
     """Each scenario of the pages, saved beside the shipped ones, has no problems."""
@@ -57,6 +61,28 @@ def test_the_mistake_of_the_tutorial_is_answered_as_shown(tmp_path):
         sim.load(tmp_path / "slow_psp.yaml")
     shown = next(text for text in blocks(DOCS / "tutorial.md", "text") if "slow_psp.yaml:" in text).strip()
     assert shown.removeprefix("scenarios/") in str(raised.value).replace(f"{tmp_path}/", "").splitlines()
+
+
+def test_the_first_verdict_of_the_tutorial_is_that_of_the_readme():
+    """Line by line, some of which are left out; the README's block is typed by a test of its own."""
+    (printed, *_) = blocks(ROOT / "README.md", "text")
+    shown = [line for line in printed.splitlines() if line in TUTORIAL_TABLES[0].splitlines()]
+    assert shown == TUTORIAL_TABLES[0].splitlines()
+
+
+def test_the_second_verdict_of_the_tutorial_is_what_is_printed(tmp_path):
+    """The tutorial's own scenario, run as typed, ends as shown and as the text says: one objective fails."""
+    (tmp_path / "scenarios").mkdir()
+    for shipped in (ROOT / "scenarios").glob("*.yaml"):
+        (tmp_path / "scenarios" / shipped.name).write_bytes(shipped.read_bytes())
+    (text,) = blocks(DOCS / "tutorial.md", "yaml")
+    (tmp_path / "scenarios" / "slow_psp.yaml").write_text(text, encoding="utf-8")
+    done = subprocess.run(  # noqa: S603 - our own program
+        [str(Path(sys.executable).with_name("pagopa-sim")), "run", "scenarios/slow_psp.yaml", "--quiet"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    assert "\n".join(line.rstrip() for line in done.stdout.splitlines()).startswith(TUTORIAL_TABLES[1].strip())
 
 
 @pytest.mark.parametrize("text", examples("sh"))

@@ -88,8 +88,8 @@ class Browser:
         return json.loads(said)
 
     @contextmanager
-    def open(self, file: Path, width: int, height: int = 900):
-        """Open a file in a page of a width, with everything that it says being kept."""
+    def open(self, address: Path | str, width: int, height: int = 900):
+        """Open a file or an address in a page of a width, with everything that it says being kept."""
         target = self.ask("Target.createTarget", url="about:blank")["targetId"]
         session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         self.events.clear()
@@ -99,7 +99,7 @@ class Browser:
         page.ask(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
         )
-        page.ask("Page.navigate", url=file.resolve().as_uri())
+        page.ask("Page.navigate", url=address.resolve().as_uri() if isinstance(address, Path) else address)
         self.wait(session, "Page.loadEventFired")
         try:
             yield page
