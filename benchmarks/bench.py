@@ -91,7 +91,7 @@ def compared(found: Sequence[tuple[Measured, Measured]]) -> dict[str, Any]:
 def comparison_table(figures: dict[str, Any], count: int, payments: int) -> Table:
     """Show both models, their ratio and the goals."""
     title = f"{payments:,} payments, {count} pair{'s' if count > 1 else ''} in turn: median (least - greatest)"
-    table = _table(title, "", "simulator", "idiomatic SimPy", "ratio", "goal")
+    table = table_of(title, "", "simulator", "idiomatic SimPy", "ratio", "goal")
     for name, figure in figures.items():
         ours, theirs, ratio = (str(figure[key]) for key in (SIMULATOR, IDIOMATIC, "ratio"))
         table.add_row(FIGURES[name], ours, theirs, ratio, GOALS.get(name, ""))
@@ -127,7 +127,7 @@ def scaled(sizes: Mapping[int, int]) -> dict[str, Any]:
 
 def scale_table(scale: dict[str, Any]) -> Table:
     """Show the cost of a payment at each size."""
-    table = _table(
+    table = table_of(
         f"The simulator, from small to large (goals: cost within {GOAL_DRIFT:.0%}, at most {GOAL_BYTES:g} bytes)",
         "payments", "CPU us per payment", "change", "seconds", "bytes per payment beyond the base",
     )  # fmt: skip
@@ -147,7 +147,8 @@ def scale_table(scale: dict[str, Any]) -> Table:
 # --- command ------------------------------------------------------------------------------------------------------
 
 
-def _table(title: str, *columns: str) -> Table:
+def table_of(title: str, *columns: str) -> Table:
+    """Return an empty table: words on the left, figures on the right."""
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for number, column in enumerate(columns):
         table.add_column(column, justify="left" if number == 0 else "right")

@@ -17,12 +17,9 @@ Nothing is asserted here; `docs/how-to/clusters.md` keeps the figures.
 
 import argparse
 import json
-import resource
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,7 +29,8 @@ from unittest.mock import patch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.bench import Spread, machine, spread
+from benchmarks.bench import Spread, machine, spread, table_of
+from benchmarks.commands import PROGRAM, Command, command
 from sim.analysis.summary import summarise
 from sim.experiment import replications as laboratory
 from sim.experiment import sweep as sweeping
@@ -134,23 +132,15 @@ def pairs(count: int, sets: Sequence[str] = ()) -> list[tuple[Swept, Swept]]:
 # --- finished points ----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Command:
-    """What a command took, its start included."""
-
-    wall_s: float
-    cpu_s: float
-
-
 def finished(points: int) -> dict[str, Command]:
     """Resume and then list a sweep whose points are all finished, each in a process of its own."""
     with TemporaryDirectory() as folder:
         out = Path(folder)
         vary = f"arrivals.rate=lin:1/s..3/s:{points}"
         _finish(read_vary([vary]), out)
-        words = ["sweep", str(BASELINE), "--vary", vary, "--replications", "1", "--jobs", "1", "--out", folder]
-        words += [word for each in SHORT for word in ("--set", each)]
-        return {name: _command(words) for name in ("resumed", "listed")}
+        words = [PROGRAM, "sweep", str(BASELINE), "--vary", vary, "--replications", "1", "--jobs", "1", "--quiet"]
+        words += ["--out", folder, *(word for each in SHORT for word in ("--set", each))]
+        return {name: command(words) for name in ("resumed", "listed")}
 
 
 def _finish(design: Design, out: Path) -> None:
@@ -165,24 +155,6 @@ def _finish(design: Design, out: Path) -> None:
     with shelf(out) as kept:
         for point in design:
             kept.put_point(plan.key(point), row)
-
-
-def _command(words: Sequence[str]) -> Command:
-    program = Path(sys.executable).with_name("pagopa-sim")
-    with _children() as took:
-        subprocess.run([program, *words, "--quiet"], check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - our own
-    return took[0]
-
-
-@contextmanager
-def _children() -> Iterator[list[Command]]:
-    """Measure what the processes take that begin and end inside."""
-    took: list[Command] = []
-    before, wall_s = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    yield took
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    took.append(Command(time.perf_counter() - wall_s, cpu_s))
 
 
 # --- command ------------------------------------------------------------------------------------------------------
@@ -205,9 +177,7 @@ def figures(found: Sequence[tuple[Swept, Swept]], commands: dict[str, Command]) 
 def table(found: dict[str, Spread], count: int, points: int) -> Table:
     """Show every figure and its goal."""
     title = f"{count} pair{'s' if count > 1 else ''} of sweeps: median (least - greatest)"
-    shown = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in ("", "measured", "goal"):
-        shown.add_column(name, justify="right" if name == "measured" else "left")
+    shown = table_of(title, "", "measured", "goal")
     percent = {
         name: Spread(*(100 * value for value in asdict(found[name]).values())) for name in ("overhead", "reading")
     }
