@@ -41,8 +41,16 @@ class Estimate:
 
     def to_json(self) -> dict[str, float | int | None]:
         """Return plain values; what is not finite becomes null."""
-        values = {"mean": self.mean, "low": self.low, "high": self.high}
-        return {**{k: float(v) if isfinite(v) else None for k, v in values.items()}, "n": self.n}
+        return {"mean": finite(self.mean), "low": finite(self.low), "high": finite(self.high), "n": self.n}
+
+
+def finite(value: float) -> float | None:
+    """Return a number as the document has it: None if it is not finite, since JSON has no word for that.
+
+    >>> finite(0.5), finite(nan), finite(inf)
+    (0.5, None, None)
+    """
+    return float(value) if isfinite(value) else None
 
 
 def mean(values: Values, confidence: float) -> Estimate:

@@ -15,14 +15,14 @@ That many metrics are looked at is not paid for.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
-from math import inf, isfinite, isnan, nan, sqrt
+from math import inf, isnan, nan, sqrt
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtr, stdtrit
 
-from sim.analysis.intervals import Estimate, Values
+from sim.analysis.intervals import Estimate, Values, finite
 from sim.analysis.metrics import METRICS, QUANTILES, Metric
 from sim.analysis.tally import Tally, group_names
 
@@ -57,7 +57,7 @@ class Difference:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values; what is not finite becomes null."""
-        values = {k: None if isinstance(v, float) and not isfinite(v) else v for k, v in asdict(self).items()}
+        values = {k: finite(v) if isinstance(v, float) else v for k, v in asdict(self).items()}
         return {**values, "estimate": self.estimate.to_json()}
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy.typing as npt
 from sim.analysis import intervals
 from sim.analysis.collapse import Collapse, collapses
 from sim.analysis.indicators import OFFICIAL, Indicator
-from sim.analysis.intervals import Estimate
+from sim.analysis.intervals import Estimate, finite
 from sim.analysis.metrics import METRICS, QUANTILES, Metric
 from sim.analysis.slo import Judged, Slo, Verdict, judge, overall
 from sim.analysis.tally import DELAY_GRID_S, Tally, group_names
@@ -64,7 +63,7 @@ class Summary:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values, in the structure that `sim.analysis.document` lists."""
-        curves = {psp: [_finite(v) for v in curve] for psp, curve in self.outcome_curve.items()}
+        curves = {psp: [finite(v) for v in curve] for psp, curve in self.outcome_curve.items()}
         return {
             "metrics": _plain(self.metrics),
             "by": _plain(self.by),
@@ -99,9 +98,9 @@ class Summary:
             "money": _plain(self.money),
             "open_tokens": {
                 "at_s": list(self.open_tokens_at_s),
-                "mean": [_finite(e.mean) for e in self.open_tokens],
-                "low": [_finite(e.low) for e in self.open_tokens],
-                "high": [_finite(e.high) for e in self.open_tokens],
+                "mean": [finite(e.mean) for e in self.open_tokens],
+                "low": [finite(e.low) for e in self.open_tokens],
+                "high": [finite(e.high) for e in self.open_tokens],
             },
             "outcome_curve": {
                 "within_s": [float(s) for s in DELAY_GRID_S],
@@ -302,10 +301,6 @@ def _warnings(tallies: Sequence[Tally]) -> list[str]:
     if len(tallies) < 2:
         found.append("one replication gives no interval: run at least 2")
     return found
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if isfinite(value) else None
 
 
 def _plain(value: Any) -> Any:

@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from scipy.special import gammaln, logsumexp, softmax
 
+from sim.analysis.intervals import finite
+
 _POISSON = "calls are taken to come at random, at one rate: those that come in bunches wait longer"
 _ALLEN_CUNNEEN = (
     "mean wait and queue by Allen and Cunneen's approximation, best where workers are mostly busy; wait probability as "
@@ -45,7 +47,7 @@ class Neighbour:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values; what is not finite becomes null."""
-        numbers = {k: None if isinstance(v, float) and not isfinite(v) else v for k, v in asdict(self).items()}
+        numbers = {k: finite(v) if isinstance(v, float) else v for k, v in asdict(self).items()}
         return {**numbers, "caveats": list(self.caveats)}
 
 

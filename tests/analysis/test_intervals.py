@@ -5,14 +5,22 @@ law it fails an interval that covers exactly 95% with probability 2e-8 and one t
 that covers 92% with 1%. The seed is fixed, so a test that passes once passes always.
 """
 
+import doctest
 from math import isnan, nan, sqrt
 
 import numpy as np
 import pytest
 
+from sim.analysis import intervals
 from sim.analysis.intervals import Estimate, mean, ratio, share, total
 
 DATA_SETS, REPLICATIONS = 4000, 10
+
+
+def test_examples_in_the_module_are_true():
+    """What the docstrings show is what comes out."""
+    assert doctest.testmod(intervals).failed == 0
+    assert doctest.testmod(intervals).attempted > 0
 
 
 def test_a_mean_has_students_interval():
