@@ -8,6 +8,7 @@ which is what makes one process per cart affordable. It is still a SimPy environ
 from collections.abc import Generator
 from dataclasses import dataclass
 from heapq import heappop, heappush
+from itertools import count
 from typing import Any, TypeVar
 
 import simpy
@@ -63,7 +64,9 @@ class Clock(simpy.Environment):
     @property
     def events(self) -> int:
         """Number of entries that have been put into the event heap so far."""
-        return int(self._eid.__reduce__()[1][0])
+        seen = next(self._eid)
+        self._eid = count(seen)  # as if nobody had looked
+        return seen
 
     @property
     def scheduled(self) -> int:

@@ -30,7 +30,7 @@ class CallEnd(IntEnum):
 
 
 IN_ORDER = ("ko", "malformed", "unreachable", "lost_request", "lost_reply", "hang")
-"""Names of the ends in `Ends`, in the order of their thresholds; the code of the k-th is 6 - k."""
+"""Names of the ends in `Ends`, in the order of their thresholds; the code of the k-th is `CallEnd.KO - k`."""
 
 
 def thresholds(ends: Ends) -> Array:

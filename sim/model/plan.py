@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from sim.kernel.distributions import Constant, Distribution
 from sim.kernel.streams import Streams
-from sim.model.ends import IN_ORDER, codes, own_time, tables
+from sim.model.ends import IN_ORDER, CallEnd, codes, own_time, tables
 from sim.scenario.schema import Link, Scenario, Service
 
 Array = npt.NDArray[Any]
@@ -73,11 +73,9 @@ class _Family:
     """A distribution per callee; equal ones are evaluated together."""
 
     def __init__(self, distributions: Sequence[Distribution]) -> None:
-        self.kinds: list[Distribution] = []
-        for each in distributions:
-            if each not in self.kinds:
-                self.kinds.append(each)
-        self.kind_of = np.array([self.kinds.index(each) for each in distributions], dtype=np.int32)
+        number = {kind: place for place, kind in enumerate(dict.fromkeys(distributions))}
+        self.kinds = list(number)
+        self.kind_of = np.array([number[each] for each in distributions], dtype=np.int32)
 
     def values(self, callees: Array, uniforms: Callable[[], Array]) -> Array:
         if len(self.kinds) == 1:
@@ -107,12 +105,12 @@ class _CallPlan:
         self.service = _Family([s.time for s in services])
         self.thresholds = tables([s.ends for s in services])
         mixes = [[getattr(s.ends, end) for end in IN_ORDER] for s in services]
-        self.done = np.array([[end.done for end in mix] for mix in mixes])
+        self.done = np.array([s.ends.malformed.done for s in services])
         self.times = {
-            (callee, 6 - k): time
+            (callee, code): time
             for callee, mix in enumerate(mixes)
-            for k, end in enumerate(mix)
-            if end.probability > 0 and (time := own_time(end, 6 - k)) is not None
+            for code, end in zip(range(CallEnd.KO, CallEnd.OK, -1), mix, strict=True)
+            if end.probability > 0 and (time := own_time(end, code)) is not None
         }
 
     def columns(self, callees: Array, draw: Callable[[str], Array]) -> tuple[list[Any], ...]:
@@ -121,8 +119,8 @@ class _CallPlan:
         end, done = np.zeros(count, dtype=np.int8), np.ones(count, dtype=bool)
         if self.thresholds is not None:
             end = codes(self.thresholds[callees], draw(f"{self.name}.end"))
-            if (end == 5).any():
-                done = draw(f"{self.name}.done") < self.done[callees, 1]
+            if (end == CallEnd.MALFORMED).any():
+                done = draw(f"{self.name}.done") < self.done[callees]
             for (callee, code), time in self.times.items():
                 chosen = (callees == callee) & (end == code)
                 if chosen.any():
@@ -283,7 +281,7 @@ class Plan:
 
 
 def _cumulative(shares: Sequence[float] | Array) -> Array:
-    """Return cumulative shares that end just above 1, so that every uniform in (0, 1) finds its place."""
+    """Return cumulative shares that end at 1, so that every uniform in (0, 1) finds its place."""
     total = np.cumsum(np.asarray(shares, dtype=float))
     total /= total[-1]
     total[-1] = 1.0

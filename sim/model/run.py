@@ -76,6 +76,7 @@ def replicate(
         records_hold(records.tables["payments"], world.checkout.settings.receipt_max_retries)
         world.dissolve()
     except (BrokenInvariantError, ProtocolError) as error:
+        _cut_short(world.clock)
         said: BaseException = error
         if isinstance(error, ProtocolError):
             activation: Any = error.payment.request.body
@@ -91,7 +92,7 @@ def replicate(
 
 
 def _cut_short(clock: Clock) -> None:
-    """End the flows of an interrupted replication, each from its outermost fragment inwards.
+    """End the flows of a replication that goes no further, each from its outermost fragment inwards.
 
     A flow that waits for an event refers to itself. Left to the garbage collector its fragments end in any order, and
     one that is asked to end by the next while it does so already complains.

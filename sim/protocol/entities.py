@@ -42,7 +42,6 @@ class Closing:
     payments: tuple[Payment, ...]
     request: Close
     deadline: float
-    in_flight: bool = True
     answer: Answer | None = None
     answered_s: float = inf
     """When the Node knows the result of the notification, once that is certain."""

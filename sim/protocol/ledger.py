@@ -160,7 +160,6 @@ class Ledger:
 
     def psp_answered(self, closing: Closing, answer: Answer, now: float) -> bool:
         """Take the result of the notification; true when the cart was cancelled by it (R5, R6, R7)."""
-        closing.in_flight = False
         closing.answer = answer
         closing.answered_s = now
         if answer is Answer.OK:
@@ -367,7 +366,7 @@ class Ledger:
             self.open.pop(thing.token, None)
             if status is _P.PAYING:
                 self.open[thing.token] = thing
-        elif not thing.closing.in_flight and status in PAYABLE:
+        elif thing.closing.answer is not None and status in PAYABLE:
             self.closings[thing.closing] = None
 
     # --- moves --------------------------------------------------------------------------------------------------
