@@ -79,6 +79,40 @@ _OUTSIDE = """[...document.querySelectorAll('body *')].filter(e => !e.closest('.
 """What sticks out of the window and is in no frame that scrolls."""
 
 
+def test_on_a_phone_the_answer_is_seen_whole(browser, files):
+    """Nothing has to be scrolled for an objective's verdict, estimate and interval, nor for a figure and its interval.
+
+    Below each other, each cell is inside of the window and beside its neighbours, not over them.
+    """
+    with browser.open(files["run"], PHONE) as shown:
+        for section, columns in (("verdict", 4), ("headline", 3)):
+            rows = shown.evaluate(
+                f"[...document.querySelectorAll('#{section} tr')].map(r => [...r.cells].map({_PLACE}))"
+            )
+            assert len(rows) > 3
+            for cells in rows:
+                assert len(cells) == columns
+                assert all(0 <= left < right <= PHONE for left, right in cells)
+                assert all(before[1] <= after[0] for before, after in pairwise(cells[1:]))
+
+
+_PLACE = """e => { const of = document.createRange(); of.selectNodeContents(e); const at = of.getBoundingClientRect();
+  return [at.left, at.right]; }"""
+"""Where what is written in a cell begins and ends."""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_on_a_phone_pictures_are_seen_whole_and_larger_when_tapped(browser, files, kind):
+    """A picture has the width of the page until it is chosen, and then twice as much, in its frame that scrolls."""
+    width = "document.querySelector('.picture svg').getBoundingClientRect().width"
+    with browser.open(files[kind], PHONE) as shown:
+        whole = shown.evaluate(width)
+        assert whole <= PHONE
+        shown.evaluate("document.querySelector('.picture').focus()")
+        assert shown.evaluate(width) >= 2 * whole
+        assert shown.evaluate("document.documentElement.scrollWidth") == PHONE
+
+
 @pytest.mark.parametrize("width", [DESK, PHONE])
 def test_hostile_names_do_nothing(browser, files, width):
     """No script ran, nobody was interrupted, and no element of theirs is there; also with a click on every link."""

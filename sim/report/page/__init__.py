@@ -5,6 +5,7 @@ where what comes from a scenario is escaped. The file asks nobody for anything: 
 elsewhere, and its policy forbids them. The same result gives the same page, byte for byte.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,5 +32,12 @@ def _filled(template: str, content: Mapping[str, Any]) -> str:
         lstrip_blocks=True,
     )  # fmt: skip
     pages.filters["drawing"] = lambda picture: Markup(picture.svg())  # noqa: S704 - drawn here, with its texts as curves
-    pages.filters["breakable"] = lambda text: Markup(".<wbr>").join(text.split("."))  # it escapes what it joins
+    pages.filters["breakable"] = _breakable
     return pages.get_template(template).render(content)
+
+
+def _breakable(text: str) -> Markup:
+    """Return a path or a code that may go on to the next line after a dot or an underscore."""
+    return Markup("").join(
+        part + Markup("<wbr>") if part in "._" else part for part in re.split(r"([._])", text) if part
+    )

@@ -13,6 +13,7 @@ from sim.analysis.theory import Neighbour
 from sim.records import ANSWERS
 from sim.report.cells import NONE, Cell, Table, apart, estimated, mean, table
 from sim.report.page import words
+from sim.report.tables import collapsing
 
 _GROUPS = {"psp": "PSP", "ec_group": "EC group", "cart_size": "notices in the cart"}
 _BROKEN_DOWN = ("token_expiry_rate", "reversal_rate", "reversal_eur", "tnspo_strict", "user_wait", "paid_share")
@@ -66,7 +67,7 @@ def _slos(summary: Summary, *, looks: bool) -> Table:
     rows = [
         (
             Cell(title_of_slo(each.slo), each.slo.text),
-            Cell("", verdict=each.verdict),
+            Cell(small=collapsing(summary, each.slo.metric), verdict=each.verdict),
             *_numbers(each.estimate, each.slo.metric),
         )
         for each in summary.slos
