@@ -166,14 +166,14 @@ def capacity(
     slos: Sequence[str] | None = None,
     load: bool = False,
     margin: bool = True,
-    confidence: float = 0.95,
     most: int = 80,
     watch: Watch | None = None,
 ) -> Capacity:
     """Find the smallest of the values `xs` of a path at which the SLOs hold, or with `load` the largest.
 
     `slos` are objectives as text, the scenario's unless given. With `margin`, find also the factor by which arrivals
-    may grow at the answer; those of a trace cannot. Raises `ScenarioError` for a path or an end of the range that the
+    may grow at the answer; those of a trace cannot. Answer and margin are two statements, each with the scenario's
+    confidence, `run.confidence`. Raises `ScenarioError` for a path or an end of the range that the
     scenario refuses and for objectives that are none, before anything is simulated.
     """
     if not manifest.matters(path):
@@ -186,8 +186,9 @@ def capacity(
     def told(name: str) -> Callable[[float, int, Evidence], None] | None:
         return None if watch is None else partial(watch, name)
 
-    asked, _ = (wanted(at(end), slos) for end in (xs[0], xs[-1]))
-    effort = Effort(confidence, len(asked), most=most)
+    ends = [at(end) for end in (xs[0], xs[-1])]
+    asked, _ = (wanted(end, slos) for end in ends)
+    effort = Effort(ends[0].scenario.run.confidence, len(asked), most=most)
     found = (largest if load else smallest)(xs, Evaluator(laboratory, at, slos, told(path)), effort)
     grows = None
     if margin and found.answer is not None:

@@ -1,15 +1,18 @@
 """The smallest x at which the SLOs hold, or the largest: a bisection that knows that simulation is noisy.
 
-It rests on one assumption: once the SLOs hold they hold for all larger x (for the largest: all smaller). A point is
+It rests on one assumption: from some x on the SLOs hold (for the largest: up to some x), and nowhere before. A point is
 looked at with more and more replications until its verdict is pass or fail, or until it has had its share. A point that
 stays undecided sends the bisection where its estimates lean, and stays in the interval of the answer.
 
-What the interval means. It runs from the last point that is known to fail to the first that is known to pass. It misses
-the truth only if a verdict is wrong, so every verdict is asked for at a confidence at which the chances of a wrong one,
-over all points, looks and SLOs of the search, add up to at most 1 - confidence (a union bound). Before the first wrong
-verdict a bisection walks where a faultless one would, so that it does no harm that points are chosen by what was seen
-at others, with the same random numbers. Points that stay undecided may lead it elsewhere; that the bound has room for
-this is shown by tests, which count how often the interval has the truth. What that costs is `Found.replications`.
+What the interval means. The truth, the x at which the SLOs begin to hold, lies beyond the last point that is known to
+fail, and not beyond the first that is known to pass. Among fractions it may be anywhere between the two, and these are
+the ends of the interval; a whole number that fails is not the truth, so that the next one is the end. The interval
+misses the truth only if a verdict is wrong, so every verdict is asked for at a confidence at which the chances of a
+wrong one, over all points, looks and SLOs of the search, add up to at most 1 - confidence (a union bound). Before the
+first wrong verdict a bisection walks where a faultless one would, so that it does no harm that points are chosen by
+what was seen at others, with the same random numbers. Points that stay undecided may lead it elsewhere; that the bound
+has room for this is shown by tests, which count how often the interval has the truth. What that costs is
+`Found.replications`.
 
 Sources: Waeber, Frazier and Henderson (2013), SIAM J. Control Optim. 51 (bisection by noisy answers); Jennison and
 Turnbull (2000), Group Sequential Methods, ch. 2 (the price of several looks). Nothing is simulated here.
@@ -21,6 +24,7 @@ from enum import StrEnum
 from itertools import pairwise
 from math import ceil, copysign, log, log1p, log2, sqrt
 
+from sim.analysis.shown import percent
 from sim.analysis.slo import Judged, Verdict, overall
 from sim.experiment.span import Span
 from sim.scenario.load import Loaded
@@ -116,9 +120,10 @@ class Visit:
 class Found:
     """The answer of a search: with `confidence`, the truth is from `low` to `high`; None is an end left open.
 
-    `answer` is the first value in the interval whose estimates meet the limits. Everywhere, the truth may lie beyond
-    the range; nowhere and contradicted have no answer. `curve` has every point visited, by x; `replications` is what
-    they cost.
+    The truth is the smallest (largest) x at which the SLOs hold: of whole numbers one of them, of fractions any value,
+    also between those that were looked at. `answer` is the first of these in the interval whose estimates meet the
+    limits. Everywhere, the truth may lie beyond the range; nowhere and contradicted have no answer. `curve` has every
+    point visited, by x; `replications` is what they cost.
     """
 
     outcome: Outcome
@@ -132,25 +137,27 @@ class Found:
 
     _repr_html_ = in_notebook
 
-    def text(self, name: str = "") -> str:
+    def text(self, unit: str = "", digits: int = 6) -> str:
         """Return the answer in words, `47 workers, 46 to 48 at 95%`, or why there is none."""
         if self.answer is None:
             return self.reason
-        words = f"{self.answer:.6g} {name}".rstrip()
-        if self.low is None or self.high is None:
-            ends = (("at least", self.low), ("at most", self.high))
-            words += ", " + ("".join(f"{word} {end:.6g}" for word, end in ends if end is not None) or "or any other")
-        elif self.low < self.high:
-            words += f", {self.low:.6g} to {self.high:.6g}"
-        return f"{words} at {100 * self.confidence:g}%"
+        words = f"{self.answer:.{digits}g} {unit}".rstrip()
+        if self.low is None and self.high is None:
+            return f"it may be {words} or any other"
+        low, high = (None if end is None else f"{end:.{digits}g}" for end in (self.low, self.high))
+        if low is None or high is None:
+            words += f", at most {high}" if low is None else f", at least {low}"
+        elif self.low != self.high:
+            words += f", {low} to {high}"
+        return f"{words} at {percent(self.confidence)}"
 
 
 def candidates(span: Span, tolerance: float | None = None) -> Sequence[float]:
     """Return the values between which a search over a span chooses; they include both limits.
 
-    Whole numbers are tried one by one. Fractions are at most `tolerance` apart, in the span's unit; on a logarithmic
-    scale, by a factor of at most 1 + `tolerance`. Raises `ValueError("problem; what to write instead")` for a tolerance
-    that makes no sense or too many values.
+    Whole numbers are a `range`, to be tried one by one. Fractions are at most `tolerance` apart, in the span's unit; on
+    a logarithmic scale, by a factor of at most 1 + `tolerance`. Raises `ValueError("problem; what to write instead")`
+    for a tolerance that makes no sense or too many values.
     """
     if span.whole and tolerance is not None:
         raise ValueError(f"whole numbers have no tolerance; leave it out, or write {span.low:.1f}..{span.high:g}")
@@ -166,15 +173,16 @@ def candidates(span: Span, tolerance: float | None = None) -> Sequence[float]:
 
 
 def smallest(xs: Sequence[float], evaluate: Evaluate, effort: Effort = USUAL, start: float | None = None) -> Found:
-    """Find the smallest of rising values at which the SLOs hold, given that they hold at all larger ones.
+    """Find the smallest x at which the SLOs hold, given that they hold at all larger ones; `xs` rise.
 
-    Begins at both ends; from `start`, one of the values, it feels its way instead, which spares the far ends.
+    A `range` has all x that there are; between the values of any other sequence there are more. Begins at both ends;
+    from `start`, one of the values, it feels its way instead, which spares the far ends.
     """
     return _Search(xs, evaluate, effort).run(None if start is None else xs.index(start))
 
 
 def largest(xs: Sequence[float], evaluate: Evaluate, effort: Effort = USUAL, start: float | None = None) -> Found:
-    """Find the largest of rising values at which the SLOs hold, given that they hold at all smaller ones."""
+    """Find the largest x at which the SLOs hold, given that they hold at all smaller ones, as `smallest` does."""
     return smallest(xs[::-1], evaluate, effort, start)
 
 
@@ -334,9 +342,10 @@ class _Search:
         )
 
     def _found(self, outcome: Outcome, answer: float | None, reason: str) -> Found:
-        before, after = self.failing + 1, self.passing
+        next_one = 1 if isinstance(self.xs, range) else 0  # a whole number that fails is not the truth
+        before, after = self.failing + next_one, self.passing
         ends = (
-            self.xs[before] if 0 < before <= min(after, self.last) else None,
+            self.xs[before] if self.failing >= 0 and before <= min(after, self.last) else None,
             self.xs[after] if before <= after <= self.last else None,
         )
         low, high = ends if self.xs[0] <= self.xs[-1] else ends[::-1]

@@ -95,7 +95,7 @@ def between(low: Any, high: Any, *, whole: bool | None = None, log: bool = False
     if whole is None:
         whole = not unit and all(re.fullmatch(r"\+?\d+", str(limit).strip()) for limit in (low, high))
     if not first < last:
-        fix = "write the lower limit first" if first > last else "write two limits that differ, or one value"
+        fix = "write the lower limit first" if first > last else "write two limits that differ"
         raise ValueError(f"{shown(low)}..{shown(high)} does not run upwards; {fix}")
     if log and not first > 0:
         raise ValueError(f"{shown(low)}..{shown(high)} has no logarithm at {first:g}; write a lower limit above zero")

@@ -51,21 +51,23 @@ def answered(answer: Capacity, more: str = "--max") -> str:
     found, unit = answer.found, answer.unit or answer.path.rpartition(".")[2]
     if found.outcome is Outcome.EVERYWHERE:
         return f"{found.answer:.6g} {unit}, an end of the range, and the answer may lie beyond it"
-    if found.answer is not None and found.low is None and found.high is None:
-        return f"it may be {found.answer:.6g} {unit} or any other; allow more replications with {more}"
-    return found.text(unit)
+    said = found.text(unit)
+    return f"{said}; allow more replications with {more}" if _says_nothing(found) else said
 
 
 def margin_said(margin: Found) -> str:
-    """Return in words by how much arrivals may grow."""
-    if margin.answer is None:
+    """Return in words by how much arrivals may grow; by nothing only where it is known that they may not."""
+    if margin.answer is None or _says_nothing(margin):
         return f"an unknown factor ({margin.reason})"
     if margin.outcome is Outcome.EVERYWHERE:
         return f"a factor of {margin.answer:.3g} at least"
-    ends = [end for end in (margin.low, margin.high) if end is not None]
-    between = f", {ends[0]:.3g} to {ends[1]:.3g}" if len(set(ends)) == 2 else ""
-    nothing = "nothing: " if margin.answer == 1 else ""
-    return f"{nothing}a factor of {margin.answer:.3g}{between} at {100 * margin.confidence:g}%"
+    nothing = "nothing: " if margin.high is not None and margin.high <= 1 else ""
+    return f"{nothing}a factor of {margin.text(digits=3)}"
+
+
+def _says_nothing(found: Found) -> bool:
+    """Whether a search has an answer of which nothing is known, neither that more is needed nor that less is enough."""
+    return found.answer is not None and found.low is None and found.high is None
 
 
 @dataclass(frozen=True)
@@ -128,8 +130,8 @@ def _ledger(found: Sensitivity) -> Table:
     table = Table(
         box=None, pad_edge=False, header_style="bold", title_justify="left",
         title="Assumptions, by how much of the answer rests on them",
-        caption="weight: what the number moves over its range, in distances of the objective from its limit; "
-        "at 1 it may turn the verdict", caption_justify="left",
+        caption="weight: what the number moves over its range, in distances of the objective from its limit, with its "
+        f"{percent(found.base.confidence)} interval; at 1 it may turn the verdict", caption_justify="left",
     )  # fmt: skip
     table.add_column("rank")
     table.add_column("assumed", no_wrap=True)
@@ -147,7 +149,8 @@ def _ledger(found: Sensitivity) -> Table:
 
 
 def _indices(found: Sensitivity) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", title="Sobol's indices", title_justify="left")
+    title = f"Sobol's indices, with their {percent(found.base.confidence)} intervals"
+    table = Table(box=None, pad_edge=False, header_style="bold", title=title, title_justify="left")
     table.add_column("output")
     table.add_column("number", no_wrap=True)
     for name in ("alone", "with all others"):

@@ -119,15 +119,12 @@ def test_the_workers_that_are_enough_are_those_of_erlang(enough):
 
 
 def test_the_margin_has_the_growth_that_the_queue_bears(enough):
-    """From 2.7/s to 3.29/s is a factor of 1.219; the largest step of 5% that the queue bears is 1.05^4.
+    """From 2.7/s to 3.29/s is a factor of 1.219.
 
     An interval that did not end below a factor of 1.6 would say nothing of a queue that is full at 1.85.
     """
     margin = enough[0].margin
-    steps = [1.05**step for step in range(-43, 44)]
-    truth = max(factor for factor in steps if RATE_PER_S * factor <= BEARS_PER_S)
-    assert isclose(truth, 1.05**4)
-    assert margin.low - 1e-9 <= truth <= margin.high + 1e-9
+    assert margin.low <= BEARS_PER_S / RATE_PER_S <= margin.high
     assert margin.high < 1.6
 
 
@@ -161,12 +158,12 @@ def test_asked_again_nothing_is_computed(enough, queue):
 
 
 def test_the_largest_load_is_that_of_the_formula(queue, tmp_path):
-    """Two workers bear 3.29/s; of the values asked for, 0.25/s apart, 3.25 is the last that they bear."""
+    """Two workers bear 3.29/s, which is between two of the values asked for, 0.25/s apart."""
     options = {"tolerance": 0.25, "load": True, "margin": False, "most": 20}
     answer, _ = search(tmp_path, queue, "arrivals.rate", "1/s..5/s", Watched(), **options)
     assert answer.unit == "/s"
     assert answer.margin is None
-    assert answer.found.low <= 3.25 <= answer.found.high
+    assert answer.found.low <= BEARS_PER_S <= answer.found.high
     assert answer.found.high - answer.found.low <= 1.5
 
 
@@ -239,6 +236,13 @@ def test_both_ends_of_the_range_are_tried_before_anything_is_simulated(scenario,
     """A share of 120% is none; the search would come to it after the other end."""
     (line,) = said(scenario, "paid_share > 1%", path="citizen.abandon", between=between)
     assert "citizen.abandon" in line
+
+
+def test_answer_and_margin_have_the_confidence_of_the_scenario(scenario):
+    """Which decides it for a run too."""
+    answer = tiny_search(scenario, "paid_share > 1%", sets=["run.confidence=80%"], margin=True)
+    assert (answer.found.confidence, answer.margin.confidence) == (0.8, 0.8)
+    assert answer.found.text("workers") == "3 workers, at most 3 at 80%"
 
 
 def test_arrivals_of_a_trace_cannot_grow(scenario):

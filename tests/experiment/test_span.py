@@ -38,7 +38,7 @@ def test_a_span_is_read_with_its_unit(text, low, high, unit, whole, log, count):
         ("1..x", "1..x is no range; write 1..5, lin:1 s..4 s:5 or log:100 ms..10 s:7"),
         ("1..5:", "1..5: is no range; write"),
         ("5..1", "5..1 does not run upwards; write the lower limit first"),
-        ("1 s..1000 ms", "1 s..1000 ms does not run upwards; write two limits that differ, or one value"),
+        ("1 s..1000 ms", "1 s..1000 ms does not run upwards; write two limits that differ"),
         ("1 s..4%", "1 s and 4% are not of one kind; write both with one unit"),
         ("1..4 s", "1 and 4 s are not of one kind; write both with one unit"),
         ("1 x..4 x", "1 x has the unit x, which is not known; write"),

@@ -1,5 +1,7 @@
 """Answers of experiments as tables: they can be read at 80 columns and at 120."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from report.consoles import lines, words
@@ -15,7 +17,7 @@ from sim.experiment.replications import Laboratory
 from sim.experiment.search import Found, Outcome, Visit, evidence
 from sim.experiment.sensitivity import Sensitivity
 from sim.experiment.span import Span
-from sim.report.answers import margin_said, of_capacity, of_comparison, of_sensitivity
+from sim.report.answers import answered, margin_said, of_capacity, of_comparison, of_sensitivity
 from sim.scenario.load import from_dict
 from sim.scenario.slos import parse
 from sim.scenario.tree import Position
@@ -35,16 +37,38 @@ WIDTHS = pytest.mark.parametrize("width", [80, 120])
 
 
 @pytest.mark.parametrize(
-    ("found", "said"),
+    ("answer", "low", "high", "said"),
     [
-        (Found(Outcome.FOUND, 1.0, 1.0, 1.0, 0.95, (), 60, ""), "nothing: a factor of 1 at 95%"),
-        (Found(Outcome.FOUND, 1.0, 0.864, 1.0, 0.95, (), 60, ""), "nothing: a factor of 1, 0.864 to 1 at 95%"),
-        (Found(Outcome.FOUND, 1.25, 1.2, 1.3, 0.95, (), 60, ""), "a factor of 1.25, 1.2 to 1.3 at 95%"),
+        (1.0, 1.0, 1.05, "a factor of 1, 1 to 1.05 at 95%"),
+        (1.0, 0.863838, 1.05, "a factor of 1, 0.864 to 1.05 at 95%"),
+        (1.2763, 1.2155, 1.3401, "a factor of 1.28, 1.22 to 1.34 at 95%"),
+        (0.783526, 0.783526, 0.8227, "nothing: a factor of 0.784, 0.784 to 0.823 at 95%"),
+        (0.952381, 0.952381, 1.0, "nothing: a factor of 0.952, 0.952 to 1 at 95%"),
+        (0.952381, None, 1.0, "nothing: a factor of 0.952, at most 1 at 95%"),
+        (1.0, None, 1.05, "a factor of 1, at most 1.05 at 95%"),
+        (8.1497, 7.3919, None, "a factor of 8.15, at least 7.39 at 95%"),
+        (1.0, None, None, "an unknown factor (undecided at 1 after 80 replications)"),
+        (None, None, 0.1227, "an unknown factor (undecided at 1 after 80 replications)"),
     ],
 )
-def test_where_arrivals_may_not_grow_it_says_so(found, said):
-    """A factor of one is no growth, and an interval without width is no interval."""
+def test_how_far_arrivals_may_grow_is_said_as_far_as_it_is_known(answer, low, high, said):
+    """As of any answer, also of an end that is open; by nothing only where growth by a factor of one or less fails."""
+    found = Found(Outcome.FOUND, answer, low, high, 0.95, (), 60, "undecided at 1 after 80 replications")
     assert margin_said(found) == said
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (16.0, 18.0, "17 workers, 16 to 18 at 90%"),
+        (16.0, None, "17 workers, at least 16 at 90%"),
+        (None, None, "it may be 17 workers or any other; allow more replications with --max"),
+    ],
+)
+def test_the_answer_is_said_as_far_as_it_is_known(low, high, said):
+    """At its own confidence; where nothing is known of it, with what to do."""
+    found = Found(Outcome.FOUND, 17.0, low, high, 0.9, (), 60, "")
+    assert answered(Capacity("ecs.aci.workers", "", load=False, slos=(), found=found)) == said
 
 
 def compared(name):
@@ -101,8 +125,10 @@ def test_numbers_of_one_law_differ_by_more_than_their_range(width):
         Assumption(n, factor, "token_expiry_rate < 6%", Effect(factor, "", 0.1, size, 0.0), size, False, {})
         for n, factor in enumerate(factors, 1)
     )
-    found = Sensitivity(Study("morris", tuple(factors), [], 1), None, (), (), rows, ())
+    base = SimpleNamespace(confidence=0.9)
+    found = Sensitivity(Study("morris", tuple(factors), [], 1), base, (), (), rows, ())
     shown = lines(of_sensitivity(found), width)
+    assert "with its 90% interval;" in " ".join(shown)
     assert max(map(len, shown)) <= width
     assert "..." not in "".join(shown)
     assert "\u2026" not in "".join(shown)
