@@ -11,7 +11,7 @@ from sim.analysis import intervals
 from sim.analysis.collapse import Collapse, collapses
 from sim.analysis.indicators import OFFICIAL, Indicator
 from sim.analysis.intervals import Estimate, finite
-from sim.analysis.metrics import METRICS, QUANTILES, Metric
+from sim.analysis.metrics import HEADLINE, METRICS, QUANTILES, Metric
 from sim.analysis.slo import Judged, Slo, Verdict, judge, overall
 from sim.analysis.tally import DELAY_GRID_S, Tally, group_names
 from sim.analysis.theory import Neighbour
@@ -150,6 +150,11 @@ def estimate_of(tallies: Sequence[Tally], slo: Slo, confidence: float) -> Estima
     metric = METRICS[slo.metric]
     names = group_names(tallies[0].names, metric, slo.dimension) if slo.dimension else ("",)
     return _estimate(tallies, metric, slo.dimension, names.index(slo.group), confidence)
+
+
+def headline_of(tallies: Sequence[Tally], confidence: float) -> dict[str, Estimate]:
+    """Estimate the metrics shown first, as a summary does, without the rest of it."""
+    return {name: _estimate(tallies, METRICS[name], "", 0, confidence) for name in HEADLINE}
 
 
 def _estimate(tallies: Sequence[Tally], metric: Metric, dimension: str, group: int, confidence: float) -> Estimate:

@@ -10,9 +10,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from sim.analysis.intervals import finite
 from sim.analysis.metrics import HEADLINE
 from sim.analysis.slo import Slo
-from sim.analysis.summary import Summary, estimate_of, summarise
+from sim.analysis.summary import Summary, estimate_of, headline_of, summarise
 from sim.analysis.tally import Tally
 from sim.experiment.design import Point, assignments
 from sim.experiment.effects import (
@@ -40,7 +41,8 @@ Watch = Callable[[int, int], None]
 class Sensitivity:
     """The outcome of a study: `effects` by Morris's method or `indices` by Sobol's, and the assumption ledger.
 
-    `base` is the summary of the scenario as it stands. `untested` is assumed and was not moved.
+    `base` is the summary of the scenario as it stands. All intervals have its confidence, the scenario's. `untested` is
+    assumed and was not moved.
     """
 
     study: Study
@@ -60,12 +62,13 @@ class Sensitivity:
         return {
             "method": self.study.kind,
             "points": len(self.study),
+            "confidence": self.base.confidence,
             "effects": [
                 {
                     "path": e.factor.name,
                     "output": e.output,
-                    "mu": e.mu,
-                    "sigma": e.sigma,
+                    "mu": finite(e.mu),
+                    "sigma": finite(e.sigma),
                     "mu_star": e.mu_star.to_json(),
                 }
                 for e in self.effects
@@ -134,14 +137,15 @@ def sensitivity(
             loaded = load(point)
             yield from (Task(point.number, loaded, n, quantiles) for n in range(replications))
 
-    outputs = _Outputs(len(study), asked, replications, base.scenario.run.confidence)
+    confidence = base.scenario.run.confidence
+    outputs = _Outputs(len(study), asked, replications, confidence)
     for finished, (key, tally) in enumerate(laboratory.tallies(tasks()), 1):
         outputs.take(int(str(key)), tally)
         if watch is not None:
             watch(finished, total)
     assert outputs.base is not None
-    effects = morris_effects(study, outputs.values) if method == "morris" else ()
-    indices = sobol_indices(study, outputs.values) if method == "sobol" else ()
+    effects = morris_effects(study, outputs.values, confidence) if method == "morris" else ()
+    indices = sobol_indices(study, outputs.values, confidence) if method == "sobol" else ()
     measured = yardsticks(outputs.base.slos, {name: outputs.base.metrics[name] for name in HEADLINE})
     return Sensitivity(study, outputs.base, effects, indices, ledger(effects, measured), untested(base, chosen))
 
@@ -166,11 +170,10 @@ class _Outputs:
         if len(tallies) < self.replications:
             return
         del self._waiting[number]
-        summary = summarise(tallies, self.asked if number < 0 else (), self.confidence)
+        tallies.sort(key=lambda t: t.replication)  # the last bit of a sum depends on the order
         if number < 0:
-            self.base = summary
+            self.base = summarise(tallies, self.asked, self.confidence)
             return
-        for slo in self.asked:
-            self.values[slo.text][number] = estimate_of(tallies, slo, self.confidence).mean
-        for name in HEADLINE:
-            self.values[name][number] = summary.metrics[name].mean
+        of_slos = {slo.text: estimate_of(tallies, slo, self.confidence) for slo in self.asked}
+        for name, estimate in (of_slos | headline_of(tallies, self.confidence)).items():
+            self.values[name][number] = estimate.mean

@@ -1,5 +1,6 @@
 """Sensitivity of a world whose answer is known: who abandons lets a token expire, and nothing else does."""
 
+import json
 import re
 
 import pytest
@@ -64,6 +65,53 @@ def test_sobols_indices_say_whose_variance_it_is(world):
     assert totals["checkout.authorisation.denied"] == totals["checkout.refund.failure"] == 0.0
 
 
+WIDTHS = {"morris": ("effects", "mu_star", 1.6377 / 3.1824), "sobol": ("indices", "total", 1.2816 / 1.9600)}
+"""Tabulated quantiles at 90% and 97.5%: of Student's t with the 3 degrees of freedom of 4 trajectories, and normal."""
+
+
+@pytest.mark.parametrize("method", WIDTHS)
+def test_intervals_have_the_confidence_of_the_scenario(world, method):
+    """At 80% they are narrower than at 95% by the ratio of the quantiles, and the JSON says which they are."""
+    lists, name, ratio = WIDTHS[method]
+    at = {}
+    for confidence in (0.95, 0.8):
+        sets = [f"run.confidence={confidence}", "run.window=10 s"]
+        study = sensitivity(Source(world), Laboratory(Alone()), sets=sets, method=method, size=4, replications=2)
+        found = study.to_json()
+        assert found["confidence"] == confidence
+        at[confidence] = next(
+            each[name] for each in found[lists] if (each["path"], each["output"]) == ("citizen.abandon", "paid_share")
+        )
+    narrow, wide = (at[confidence]["high"] - at[confidence]["mean"] for confidence in (0.8, 0.95))
+    assert narrow / wide == pytest.approx(ratio, rel=1e-3)
+
+
+def test_the_order_in_which_replications_arrive_changes_nothing(world):
+    """Not a bit of it, although the last bit of a sum depends on the order; with workers it is a matter of chance."""
+
+    class Backwards(Laboratory):
+        def tallies(self, tasks):
+            return iter([*super().tallies(tasks)][::-1])
+
+    sets = ["run.window=10 s"]
+    found, other = (
+        sensitivity(Source(world), laboratory(Alone()), sets=sets, size=4) for laboratory in (Laboratory, Backwards)
+    )
+    assert found.to_json() == other.to_json()
+
+
+def test_what_no_replication_has_is_null(world, tmp_path):
+    """One cart an hour for a second: there are no figures, and JSON has no word for what is not a number."""
+    words = ["--set", "arrivals.rate=1/h", "--set", "run.window=1 s", "--size", "2", "--replications", "2"]
+    done = CliRunner().invoke(
+        app, ["sensitivity", str(world), *words, "--quiet", "--format", "json", "--out", str(tmp_path)]
+    )
+    assert done.exit_code == 0, done.output
+    effect = next(each for each in json.loads(done.stdout)["effects"] if each["output"] == "paid_share")
+    nothing = {"mean": None, "low": None, "high": None, "n": 0}
+    assert (effect["mu"], effect["sigma"], effect["mu_star"]) == (None, None, nothing)
+
+
 def test_ranges_that_cannot_meet_are_said_before_anything_is_simulated(world):
     """Two ends of a call at 0% to 80% each: some points of the study have more than 100% of them."""
     ends = ", ".join(f"{name}: {{value: 1%, assumed: x, range: [0%, 80%]}}" for name in ("ko", "malformed"))
@@ -89,6 +137,7 @@ def test_the_command_prints_the_ledger_and_its_mistakes(world, tmp_path):
     shown = CliRunner().invoke(app, ["sensitivity", str(world), *out])
     assert shown.exit_code == 0, shown.output
     assert "citizen.abandon" in shown.output.splitlines()[2]
+    assert "with its 95% interval" in " ".join(shown.output.split())
     assert CliRunner().invoke(app, ["sensitivity", str(world), *out, "--format", "json"]).exit_code == 0
     nothing = CliRunner().invoke(app, ["sensitivity", str(world), *out, "--only", "psps.*"])
     assert (nothing.exit_code, "names no number with a range" in nothing.output) == (2, True)
