@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 import sim
 from report.pages import SMALL, VALUES, read_page, tables
@@ -42,10 +43,25 @@ def test_what_is_said_of_some_actors_names_them():
 
 
 def test_the_scenario_on_the_page_is_the_scenario_that_was_run(read, reported, tmp_path):
-    """Saved as a file and loaded, it resolves to the same values."""
+    """Saved as a file and loaded, it resolves to the same values, and to the 2 replications that were carried out.
+
+    That number is given on the command line, where the scenario has 10.
+    """
     file = tmp_path / "scenario.yaml"
     file.write_text(read.one("pre", aria_label="The whole scenario").raw, encoding="utf-8")
-    assert sim.load(file).scenario == sim.load(reported.manifest["scenario"]).scenario
+    asked = sim.load(reported.manifest["scenario"], ["run.replications=2"])
+    assert reported.manifest["scenario"]["run"]["replications"] == 10
+    assert sim.load(file).scenario == asked.scenario
+
+
+def test_a_quantity_is_written_without_the_noise_of_its_conversion():
+    """350 ms are 0.35000000000000003 s to a computer. What looks like a quantity in a title is left as it is."""
+    made = sim.load({**VALUES, "title": "3600.0 s", "links": {"node_ec": {"latency": "350 ms"}}})
+    written = as_yaml(dump(made.scenario))
+    assert "latency: 350 ms" in written
+    assert "00000" not in written
+    assert "title: 3600.0 s" in written
+    assert sim.load(YAML(typ="safe").load(written)).scenario == made.scenario
 
 
 @pytest.mark.parametrize("name", ["baseline", "psp_outage", "late_outcomes", "slow_ec"])

@@ -45,8 +45,9 @@ def made(manifest: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "typed": making.typed(manifest),
         "from_values": making.from_values(manifest),
+        "file": manifest["file"],
         "facts": making.facts(manifest),
-        "yaml": making.as_yaml(manifest["scenario"]),
+        "yaml": making.as_yaml(making.resolved(manifest)),
         "version": manifest["versions"]["pagopa-sim"],
     }
 
