@@ -6,8 +6,7 @@ read. Rows of a cart are plain values; rows of many carts are columns.
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf, isnan
@@ -20,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sim.records import ON_REQUEST, TABLES
-from sim.store import StoreError, read_manifest
+from sim.store import StoreError, read_manifest, reading
 
 Array = npt.NDArray[Any]
 Row = dict[str, Any]
@@ -145,7 +144,8 @@ class Recorded:
         """
         keys = {"replication": (replication, replication)} | ({} if carts is None else {"cart": carts})
         read = None if wanted is None else list(dict.fromkeys([*keys, *wanted]))
-        with _reading(self._file(name)) as file:
+        path = self._file(name)
+        with reading(path), pq.ParquetFile(path) as file:
             self._refuse_another_version(name, file.schema_arrow.names, read)
             table = file.read_row_groups(_groups(file, keys, window), read).unify_dictionaries()
         found = _columns(table)
@@ -180,16 +180,6 @@ class Recorded:
         count = str(self.manifest["replications_asked"])
         words = ["pagopa-sim", "run", file, *sets, "--replications", count, "--record", recorded]
         return f"as {shlex.join(words)}"
-
-
-@contextmanager
-def _reading(file: Path) -> Iterator[pq.ParquetFile]:
-    try:
-        with pq.ParquetFile(file) as opened:
-            yield opened
-    except (pa.ArrowInvalid, OSError) as error:
-        why = (str(error).splitlines() or [type(error).__name__])[0]
-        raise StoreError(f"{file}: is not a table of a run ({why})") from error
 
 
 def _groups(file: pq.ParquetFile, keys: Mapping[str, tuple[int, int]], window: Window | None) -> list[int]:

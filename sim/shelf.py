@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sim.store import StoreError
+from sim.store import StoreError, usable
 
 FILE = "finished.sqlite"
 _TABLES = """
@@ -61,7 +61,7 @@ class Shelf:
 
     def finished(self, keys: Sequence[str]) -> set[str]:
         """Return those of some points' keys that are finished."""
-        return {key for key, in self._select("key", keys)}
+        return {key for (key,) in self._select("key", keys)}
 
     def points(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Return the rows of those of some points that are finished."""
@@ -105,8 +105,8 @@ class Shelf:
 
 @contextmanager
 def shelf(out: Path) -> Iterator[Shelf]:
-    """Give the shelf of a results folder, as long as the context lasts."""
-    found = Shelf(out / FILE)
+    """Give the shelf of a results folder, as long as the context lasts; raises `StoreError` for what is no name."""
+    found = Shelf(usable(out) / FILE)
     try:
         yield found
     finally:

@@ -104,10 +104,9 @@ def begin(out: Path, scenario: str, fingerprint: str) -> Draft:
     Making the draft's folder reserves the name of the run, so that of two runs that begin in one second each gets its
     own place.
     """
-    parent = out / scenario
+    parent = _made(out, scenario)
     run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{fingerprint[:8]}"
     try:
-        parent.mkdir(parents=True, exist_ok=True)
         for number in range(MOST_AT_ONCE):
             name = run_id if number == 0 else f"{run_id}-{number}"
             draft = Draft(parent / f".{name}", parent / name)
@@ -118,7 +117,7 @@ def begin(out: Path, scenario: str, fingerprint: str) -> Draft:
                     return draft
                 draft.folder.rmdir()
     except OSError as error:
-        raise StoreError(f"{out}: cannot be written ({_why(error)}); give another folder with --out") from error
+        raise _unwritable(out, _why(error)) from error
     raise StoreError(f"{parent}: {MOST_AT_ONCE} runs began in one second; try again")
 
 
@@ -161,12 +160,32 @@ class SweepDraft:
 
 def begin_sweep(out: Path, scenario: str, address: str) -> SweepDraft:
     """Open the place of a sweep with an address; raises `StoreError` if the folder cannot be written."""
-    parent = out / scenario
+    return SweepDraft(_made(out, scenario) / f"sweep-{address[:16]}")
+
+
+def usable(out: Path) -> Path:
+    """Return a folder whose name can be written down wherever it has to be; raises `StoreError` for another."""
     try:
-        parent.mkdir(parents=True, exist_ok=True)
+        if b"\0" not in str(out).encode():
+            return out
+    except UnicodeEncodeError:
+        pass  # bytes that are no text, or half of a character
+    raise _unwritable(out, "its name is no text in UTF-8")
+
+
+def _made(out: Path, scenario: str) -> Path:
+    """Return the folder of a scenario's results, made if it is not there."""
+    folder = usable(out) / scenario
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreError(f"{out}: cannot be written ({_why(error)}); give another folder with --out") from error
-    return SweepDraft(parent / f"sweep-{address[:16]}")
+        raise _unwritable(out, _why(error)) from error
+    return folder
+
+
+def _unwritable(out: Path, why: str) -> StoreError:
+    shown = str(out).encode("utf-8", "backslashreplace").decode()
+    return StoreError(f"{shown}: cannot be written ({why}); give another folder with --out")
 
 
 def _write_points(folder: Path, rows: Iterator[Mapping[str, Any]]) -> None:
@@ -203,7 +222,7 @@ def each_points(
 ) -> "Iterator[pd.DataFrame]":
     """Yield the rows of the table of points, so many at a time; raises `StoreError`."""
     file = sweep / POINTS
-    with _reading(file), pq.ParquetFile(file) as opened:
+    with reading(file), pq.ParquetFile(file) as opened:
         for batch in opened.iter_batches(size, columns=columns):
             yield batch.to_pandas()
 
@@ -214,16 +233,17 @@ def read_table(run: Path, name: str, columns: Sequence[str] | None = None) -> "p
     if not file.is_file():
         wanted = f"; it is written with --record {name}" if name in ("calls", "states") else ""
         raise StoreError(f"{file}: is not there{wanted}")
-    with _reading(file):
+    with reading(file):
         frame: pd.DataFrame = _read(file, columns).to_pandas()
     return frame
 
 
 @contextmanager
-def _reading(file: Path) -> Iterator[None]:
+def reading(file: Path) -> Iterator[None]:
+    """Raise `StoreError` for a file that turns out to be no table, or that cannot be read."""
     try:
         yield
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError) as error:
         raise StoreError(f"{file}: is not a table of a run ({_why(error)})") from error
 
 
@@ -256,8 +276,9 @@ def read_manifest(place: Path) -> dict[str, Any]:
 
 
 def _write_document(file: Path, values: Any) -> None:
+    """Write a document; bytes of a file's name that are no text are written as the escapes that JSON has for them."""
     text = json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False)
-    file.write_text(text + "\n", encoding="utf-8")
+    file.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 def _read(file: Path, columns: Sequence[str] | None = None) -> pa.Table:

@@ -1,7 +1,7 @@
 """Scenarios compared under common random numbers: the same citizens in each, so that differences are the scenarios'."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from sim.analysis.paired import Difference
@@ -76,8 +76,6 @@ def compare(
     wanted = first.replications if replications is None else replications
     if isinstance(wanted, int) and wanted < 2:
         raise ValueError("one replication of each says nothing of a difference; ask for more with --replications")
-    if isinstance(wanted, Rule):
-        wanted = replace(wanted, confidence=first.confidence)
     study = _Study(scenarios, Looks(wanted, first.confidence))
     study.carry_out(laboratory, watch)
     found = differences(study.tallies, first.confidence)

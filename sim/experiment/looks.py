@@ -1,22 +1,29 @@
 """Looks at replications, while there are more to come: how many are wanted, and what they say."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sim.analysis.sequential import Decision, Rule
 from sim.analysis.slo import Slo
 from sim.analysis.summary import Summary, summarise
 from sim.analysis.tally import Tally
+from sim.arguments import whole
 
 
 class Looks:
-    """How many replications are wanted next of every scenario: a number given, or what a rule says after each look."""
+    """How many replications are wanted next of every scenario: a number given, or what a rule says after each look.
+
+    A rule is followed at the confidence given. Raises `ValueError` for a number of which nothing can come.
+    """
 
     def __init__(self, wanted: int | Rule, confidence: float) -> None:
-        self.rule = wanted if isinstance(wanted, Rule) else None
+        self.rule = replace(wanted, confidence=confidence) if isinstance(wanted, Rule) else None
         self.confidence = confidence
-        self.next = wanted if isinstance(wanted, int) else wanted.looks[0]
-        self.at_most = wanted if isinstance(wanted, int) else wanted.maximum
+        if isinstance(wanted, Rule):
+            self.next, self.at_most = wanted.looks[0], wanted.maximum
+        else:
+            self.next = self.at_most = whole("replications", wanted)
         self.decision: Decision | None = None
 
     def look(self, *summaries: Summary) -> None:

@@ -104,7 +104,7 @@ class Run:
 
     def to_json(self) -> dict[str, Any]:
         """Return everything that the printed tables show, as plain values."""
-        return {**self.summary.to_json(), "manifest": dict(self.manifest)}
+        return {**self.summary.to_json(), "manifest": dict(self.manifest), "results": str(self.folder)}
 
     _repr_html_ = in_notebook
 
@@ -136,17 +136,14 @@ def run(
     `KeyboardInterrupt` when interrupted before the first replication was finished.
     """
     wanted = loaded.scenario.run.replications if replications is None else replications
-    if isinstance(wanted, Rule):
-        wanted = replace(wanted, confidence=loaded.scenario.run.confidence)
-    elif wanted < 1:
-        raise ValueError(f"{wanted} replications: run at least one")
+    looks = Looks(wanted, loaded.scenario.run.confidence)
     if strangers := set(record) - set(ON_REQUEST):
         raise ValueError(f"cannot record {', '.join(sorted(strangers))}: record may name {' and '.join(ON_REQUEST)}")
     with _place(out) as (folder, kept):
         draft = begin(folder, loaded.scenario.name, manifest.fingerprint(loaded))
         try:
             processes = cores() if jobs is None else jobs
-            result = _into(draft, loaded, wanted, processes, frozenset(record), watch, live, command)
+            result = _into(draft, loaded, looks, processes, frozenset(record), watch, live, command)
         finally:
             draft.abandon()
         if kept:
@@ -171,7 +168,7 @@ def _place(out: str | Path | None) -> Iterator[tuple[Path, bool]]:
 def _into(
     draft: Draft,
     loaded: Loaded,
-    wanted: int | Rule,
+    looks: Looks,
     jobs: int,
     record: frozenset[str],
     watch: Watch | None,
@@ -183,7 +180,6 @@ def _into(
     started, clock = datetime.now(UTC), time.perf_counter()
     quantiles = quantiles_of(asked)
     tallies: list[Tally] = []
-    looks = Looks(wanted, loaded.scenario.run.confidence)
     interrupted = False
     meter = _Meter(loaded, looks, watch)
     live = live and watch is not None
@@ -208,7 +204,7 @@ def _into(
         document = {
             **manifest.of_scenario(loaded),
             "replications": numbers,
-            "replications_asked": wanted if isinstance(wanted, int) else "auto",
+            "replications_asked": looks.at_most if looks.rule is None else "auto",
             "stopping": looks.to_json(),
             "interrupted": interrupted,
             "recorded": sorted(record),

@@ -174,8 +174,6 @@ class _Plan:
         self.design = design
         self.confidence = run.confidence
         self.wanted = run.replications if replications is None else replications
-        if isinstance(self.wanted, Rule):
-            self.wanted = replace(self.wanted, confidence=self.confidence)
         of_base = [manifest.fingerprint(base), base.scenario.slos, self.confidence, _plain(self.wanted)]
         self.base = hashlib.sha256(json.dumps(of_base).encode()).hexdigest()
         whole = hashlib.sha256(self.base.encode())

@@ -129,13 +129,13 @@ def _design(form: _Form, tree: Tree, folder: Path) -> Design | None:
 def _written(tree: Tree) -> str | tuple[str, ...]:
     """Return values as they would be written in an option, or a list of texts."""
     if isinstance(tree.value, list):
-        return tuple(_text(item.plain()) for item in tree.value)
+        return tuple(text_of(item.plain()) for item in tree.value)
     if isinstance(tree.value, str) or tree.value is None:
         return tree.value or ""
-    return (_text(tree.plain()),)
+    return (text_of(tree.plain()),)
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
     """Write a value as YAML that reads as this value."""
     if isinstance(value, str):
         try:

@@ -70,12 +70,12 @@ def test_a_table_comes_with_verdicts_first_and_the_results_last(run, tmp_path):
 
 
 def test_json_is_one_document_on_standard_output_and_nothing_else(run, tmp_path):
-    """It has what is stored as summary and manifest, and the figures that others read, with their intervals."""
+    """It has what is stored as summary and manifest, where that is, and the figures that others read."""
     ended = run("--format", "json")
     document = json.loads(ended.out)
     (folder,) = runs(tmp_path)
     manifest, summary = (json.loads((folder / f"{name}.json").read_text()) for name in ("manifest", "summary"))
-    assert document == {**summary, "manifest": manifest}
+    assert document == {**summary, "manifest": manifest, "results": str(folder.relative_to(tmp_path))}
     for name in ("token_expiry_rate", "reversal_rate", "reversal_count", "reversal_eur", "tnspo_strict"):
         assert set(document["metrics"][name]) == {"mean", "low", "high", "n"}
     assert set(document["by"]) == {"cause", "psp", "ec_group", "cart_size"}

@@ -158,7 +158,8 @@ def test_nothing_is_left_aside_when_a_run_fails(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"), [({"replications": 0}, "at least one"), ({"record": ["faults"]}, "calls and states")]
+    ("options", "said"),
+    [({"replications": 0}, "replications is 0; write a whole number"), ({"record": ["faults"]}, "calls and states")],
 )
 def test_arguments_out_of_range_are_refused(options, said):
     """Before anything is simulated."""
