@@ -5,17 +5,23 @@ at once.
 """
 
 from enum import StrEnum
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sim.cli.commands import BAD_INPUT, app, printed, remark
+from sim.report.stories import times
 
 if TYPE_CHECKING:
     from sim.reader import PaymentId, Recorded
     from sim.report.stories.story import Story
 
+_PICKED = (
+    "Or one that is worth a look. The slowest is the one whose way to PAID took longest, so that it was paid; "
+    "run --explain also counts payments that waited for what never came."
+)
 _MARGIN_S, _LONGEST_S = 1.0, 180.0
 """Around a payment in a Perfetto trace, and how much of a long life it shows unless told."""
 
@@ -44,7 +50,7 @@ def trace(
     payment: Annotated[
         str | None, typer.Option(metavar="ID", help="A payment: cart.try.notice, or replication:cart.try.notice.")
     ] = None,
-    pick: Annotated[Picked | None, typer.Option(help="Or one that is worth a look.")] = None,
+    pick: Annotated[Picked | None, typer.Option(help=_PICKED)] = None,
     output: Annotated[
         TraceFormat, typer.Option("--as", help="Text, Mermaid, a trace for Perfetto, or the Node's event log.")
     ] = TraceFormat.TEXT,
@@ -80,14 +86,12 @@ def trace(
 
 
 def _window_s(window: str | None, output: TraceFormat) -> tuple[float, float] | None:
-    from sim.report.stories.times import window_s
-
     if window is None:
         return None
     if output in (TraceFormat.TEXT, TraceFormat.MERMAID):
         raise typer.BadParameter("goes with --as perfetto and --as csv", param_hint="--window")
     try:
-        return window_s(window)
+        return times.window_s(window)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--window") from None
 
@@ -132,7 +136,7 @@ def _print(
 
         printed(as_text(window_of(recorded, replication, _around(told) if window_s is None else window_s)))
     else:
-        _log(recorded, replication, chosen, window_s)
+        _log(recorded, replication, told, window_s)
 
 
 def _around(told: "Story | None") -> tuple[float, float]:
@@ -141,19 +145,29 @@ def _around(told: "Story | None") -> tuple[float, float]:
         raise typer.BadParameter("say which: --window, --payment or --pick", param_hint="--window")
     begin_s, end_s = told.begun_s - _MARGIN_S, told.ended_s + _MARGIN_S
     if end_s > begin_s + _LONGEST_S:
-        remark(f"shown are {_LONGEST_S / 60:.0f} min of the run; --window shows others")
+        shown = f"{times.clock(begin_s)} to {times.clock(begin_s + _LONGEST_S)}"
+        remark(
+            f"shown is {shown}; the payment goes on until {times.clock(told.ended_s)}: --window shows any part of it"
+        )
     return begin_s, min(end_s, begin_s + _LONGEST_S)
 
 
-def _log(
-    recorded: "Recorded", replication: int, chosen: "PaymentId | None", window_s: tuple[float, float] | None
-) -> None:
+def _log(recorded: "Recorded", replication: int, told: "Story | None", window_s: tuple[float, float] | None) -> None:
     from sim.report.stories.eventlog import events, lines
     from sim.report.terminal import Voice
 
+    found = events(recorded, replication, None if told is None else told.id, window_s)
+    first = list(islice(found, 1))
     voice = Voice()
     try:
-        for text in lines(events(recorded, replication, chosen, window_s)):
+        for text in lines(chain(first, found)):
             voice.file.write(text)  # the log of a run is too long to be laid out
     except BrokenPipeError:
         voice.on_broken_pipe()
+    if not first:
+        lived = (
+            ""
+            if told is None
+            else f"; payment {told.id} lived from {times.clock(told.begun_s)} to {times.clock(told.ended_s)}"
+        )
+        remark(f"nothing is logged there{lived}")

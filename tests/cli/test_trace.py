@@ -72,7 +72,9 @@ def test_perfetto_is_one_json_document_of_the_payments_own_time(trace):
     """From a second before the request to a second after the end, or three minutes of it, which is said then."""
     short, long = trace("--pick", "slowest", "--as", "perfetto"), trace("--pick", "expired", "--as", "perfetto")
     assert (short.code, short.err) == (0, "")
-    assert long.err == "shown are 3 min of the run; --window shows others\n"
+    told = trace("--pick", "expired").out.splitlines()
+    last = max(line.split()[0] for line in told if line.startswith("0:"))
+    assert long.err.endswith(f"; the payment goes on until {last}: --window shows any part of it\n")
     about, cut = (json.loads(each.out)["otherData"] for each in (short, long))
     assert {**about, "window_s": None} == {"scenario": "small", "seed": 3, "replication": 0, "window_s": None}
     assert about["window_s"][1] - about["window_s"][0] < 180
@@ -103,6 +105,15 @@ def test_csv_is_the_log_of_one_payment_of_a_window_or_of_all(trace):
     moments = [datetime.fromisoformat(row["dataOraEvento"]) for row in of_window]
     assert {(each.minute, each.second // 5) for each in moments} == {(0, 1)}
     assert {row["iuv"][:5] for row in of_other} == {"00001"}
+
+
+def test_a_log_of_nothing_says_when_the_payment_lived(trace):
+    """The header alone is a log, and a line on standard error tells where to look: between its first and last rows."""
+    told = [line.split()[0] for line in trace("--payment", "3.0.0").out.splitlines() if line.startswith("0:")]
+    ended = trace("--payment", "3.0.0", "--as", "csv", "--window", "10h..11h")
+    assert (ended.code, ended.out.count("\n")) == (0, 1)
+    assert ended.err == f"nothing is logged there; payment 0:3.0.0 lived from {told[0]} to {told[-1]}\n"
+    assert trace("--as", "csv", "--window", "10h..11h").err == "nothing is logged there\n"
 
 
 @pytest.mark.parametrize(
@@ -207,7 +218,10 @@ def test_a_payment_that_explain_names_can_be_traced(explained, pagopa_sim, tmp_p
     out = explained("--record", "states").out
     (folder,) = tmp_path.glob("results/small/*")
     line = next(line for line in out.splitlines() if line.startswith("psp-b: waiting for the PSP's outcome"))
-    assert f"look at one: pagopa-sim trace {folder.relative_to(tmp_path)} --payment ID" in " ".join(out.split())
+    look = (
+        f"look at one: pagopa-sim trace {folder.relative_to(tmp_path)} --payment ID, or --pick slowest, which was paid"
+    )
+    assert look in " ".join(out.split())
     told = pagopa_sim("trace", folder, "--payment", line.split()[-1]).out
     assert told.splitlines()[0] == f"payment {line.split()[-1]} of small, seed 3"
     assert "by psp-b" in told.splitlines()[1]

@@ -191,16 +191,15 @@ def test_an_outcome_after_the_psps_own_ko_is_refused_by_r8(tmp_path):
 def test_an_outcome_after_two_seconds_is_taken_and_late_by_r16(tmp_path):
     """Booked at 61.40, sent 5 s later: 5 s after the acceptance at 61.43; R9 asks for 2 s, R16 does not enforce it."""
     one = told(tmp_path, "psps.psp.outcome_delay=5 s")
-    assert ended(one, "sendPaymentOutcomeV2") == [
-        (66.56, "taken, 5 s after the acceptance: over 2 s", ("R9", "R16"))
-    ]
+    assert ended(one, "sendPaymentOutcomeV2") == [(66.56, "taken, 5 s after the acceptance: over 2 s", ("R9", "R16"))]
 
 
 def test_an_outcome_while_the_notification_is_in_flight_waits_for_its_result(tmp_path):
     """The PSP's answer is lost; its outcome is there at 62.53 and waits until the Node gives up at 67.77."""
     one = told(tmp_path, f"{ENDS}.lost_reply=100%")
-    said = "taken, though the notification had no usable response"
+    said = "taken once the notification in flight had ended without a usable response"
     assert ended(one, "sendPaymentOutcomeV2") == [(67.8, said, ("R7", "R16"))]
+    assert "(waiting for the notification 5.24 s, network 60 ms)" in text(one, 400)
     assert [(after_s, rules) for after_s, _, rules in at(one)[2:4]] == [(67.77, ("R7",)), (67.77, ("R7", "R11"))]
 
 
@@ -224,9 +223,7 @@ def test_a_citizen_who_cancels_closes_by_r4(tmp_path):
     """A close KO after 40 s of thinking; the tokens are cancelled when the Node takes it, and nobody is notified."""
     one = told(tmp_path, "citizen.cancel=100%")
     assert at(one)[-1] == (40.67, "payment: CANCELLED; position: INSERTED", ("R4",))
-    assert ended(one, "closePaymentV2 KO") == [
-        (40.78, "taken; the tokens are cancelled, nobody is notified", ("R4",))
-    ]
+    assert ended(one, "closePaymentV2 KO") == [(40.78, "taken; the tokens are cancelled, nobody is notified", ("R4",))]
 
 
 def test_a_receipt_without_an_answer_is_pending_and_sent_again_by_r11(tmp_path):

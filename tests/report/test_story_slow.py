@@ -1,6 +1,7 @@
 """Which of the places where payments wait are shown, on the terminal and on the page alike."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -8,7 +9,7 @@ from rich.console import Console
 import sim
 from sim.analysis.delays import Explained, Place
 from sim.report.page import page
-from sim.report.stories.slow import chosen, lines, of_slowest, slowest
+from sim.report.stories.slow import chosen, lines, of_slowest, slowest, who
 
 from .pages import VALUES, read_page, tables
 
@@ -18,22 +19,29 @@ def place(actor, slowest_s, typical_s, mostly=0.0, component="service"):
     return Place(component, actor, slowest_s, typical_s, mostly, None)
 
 
-EXPLAINED = Explained(
-    0.01, 1000, 10, 60.0, 2.0, 0,
-    (
-        place("first", 92.0, 2.0, 0.5), place("second", 9.0, 0.0, 0.3), place("third", 0.9, 0.0, 0.1),
-        place("fourth", 0.1, 0.0, 0.02), place("fifth", 0.0, 5.0, 0.08), place("citizen", 30.0, 40.0, 0.0, "thinking"),
-    ),
+PLACES = (
+    place("first", 92.0, 2.0, 0.5), place("second", 9.0, 0.0, 0.3), place("third", 0.9, 0.0, 0.1),
+    place("fourth", 0.1, 0.0, 0.02), place("fifth", 0.0, 5.0, 0.08), place("citizen", 30.0, 40.0, 0.0, "thinking"),
 )  # fmt: skip
+EXPLAINED = Explained(0.01, 1000, 10, 60.0, 2.0, 0, PLACES)
 """The slowest wait 100 s more than the typical in four places, and less in the fifth; they think less too."""
 
 
 def test_the_places_that_explain_nearly_all_are_shown_and_those_where_many_wait():
     """The first two make 99 of 100 s, which is 98% or more; of the rest 10% and 8% wait mostly in the third and fifth.
 
-    They come by how many wait there mostly, and the citizen's own time comes last.
+    They come by what they add to the slowest, 90, 9, 0.9 and -5 s, and the citizen's own time comes last.
     """
     assert [each.actor for each in chosen(EXPLAINED)] == ["first", "second", "third", "fifth", "citizen"]
+    turned = replace(EXPLAINED, places=tuple(replace(p, mostly=0.5 if p.actor == "third" else 0.1) for p in PLACES))
+    assert [each.actor for each in chosen(turned)] == ["first", "second", "third", "fourth", "fifth", "citizen"]
+
+
+def test_it_is_said_of_how_many_payments_the_columns_are_means():
+    """10 of 1000 are the slowest, and the middle half of 1000 are 500."""
+    said = who(EXPLAINED)
+    assert "slowest, over the 10 of 1,000 payments that waited 60 s or more, however they ended" in said
+    assert "typical, over the middle half, 500 payments that waited 2 s on average" in said
 
 
 def test_lines_add_up_to_the_whole_way():

@@ -136,13 +136,23 @@ def _outcome(call: Call, payment: Row) -> Reason:
 def _accepted(call: Call, payment: Row) -> Reason:
     delay = round((call.sent_s if call.arrived_s is None else call.arrived_s) - payment["answered_s"], 3)
     if payment["notify_answer"] != "ok":
-        said = "taken, though the notification had no usable response"
-        return Reason(said, ("R7", "R16") if delay < 0 else ("R7",))
+        if delay < 0:
+            return Reason("taken once the notification in flight had ended without a usable response", ("R7", "R16"))
+        return Reason("taken, though the notification had no usable response", ("R7",))
     if delay < 0:
         return Reason("taken; it had overtaken the acceptance, and waited for it", ("R9", "R16"))
     if delay > LIMIT_S:
         return Reason(f"taken, {lasting(delay)} after the acceptance: over 2 s", ("R9", "R16"))
     return Reason(f"taken, {lasting(delay)} after the acceptance", ("R9",))
+
+
+def in_flight_s(call: Call, payment: Row) -> float:
+    """Return how long the Node held an outcome back for the result of its notification (R16); 0 for other calls."""
+    answered_s = payment["answered_s"]
+    if call.primitive != "sendPaymentOutcomeV2" or answered_s is None or call.started_s is None:
+        return 0.0
+    waited_s: float = max(0.0, answered_s - call.started_s)
+    return waited_s
 
 
 def _refused(call: Call, payment: Row) -> Reason:

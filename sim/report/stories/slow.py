@@ -48,7 +48,7 @@ def of_slowest(explained: Explained | None, folder: Path) -> RenderableType:
     if explained.unsettled:
         notes.append(f"{explained.unsettled:,} payments of which Checkout never knew how they ended are left out")
     again = "" if (folder / "states.parquet").is_file() else ", once run with --record calls,states"
-    notes.append(f"look at one{again}: pagopa-sim trace {folder} --payment ID")
+    notes.append(f"look at one{again}: pagopa-sim trace {folder} --payment ID, or --pick slowest, which was paid")
     return Group(_table(explained), Text(), *map(Text, notes), Text())
 
 
@@ -102,12 +102,14 @@ def chosen(explained: Explained) -> list[Place]:
             found.append(place)
             known_s += place.more_s
     own = [place for place in explained.places if place.is_own_time]
-    return sorted(found[:MOST], key=lambda place: -place.mostly) + own
+    return sorted(found[:MOST], key=lambda place: -place.more_s) + own
 
 
 def who(explained: Explained) -> str:
-    """Say who the slowest and the typical are."""
+    """Say of how many payments the columns are means, and who the slowest and the typical are."""
+    typical = explained.payments - 2 * (explained.payments // 4)
     return (
-        f"{explained.slowest:,} of {explained.payments:,} payments waited {shown(explained.from_s, 's')} or more; "
-        f"typical, the middle half: {shown(explained.typical_waited_s, 's')}. The citizen's own time is no wait."
+        f"Columns are means: slowest, over the {explained.slowest:,} of {explained.payments:,} payments that waited "
+        f"{shown(explained.from_s, 's')} or more, however they ended; typical, over the middle half, {typical:,} "
+        f"payments that waited {shown(explained.typical_waited_s, 's')} on average. The citizen's own time is no wait."
     )

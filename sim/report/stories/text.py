@@ -8,6 +8,7 @@ from rich.text import Text
 
 from sim.protocol.rules import RULES
 from sim.reader import Row
+from sim.report.stories.reasons import in_flight_s
 from sim.report.stories.story import Call, Story
 from sim.report.stories.telling import Moment, moments
 from sim.report.stories.times import clock, lasting
@@ -63,33 +64,35 @@ def _table(story: Story, told: list[Moment]) -> Table:
     for moment in told:
         if moment.kind == "ended":
             continue
-        what, why, rules = _row(moment, told)
+        what, why, rules = _row(moment, told, story.payment)
         after = f"{moment.at_s - story.begun_s:+.3f} s"
         found.add_row(clock(moment.at_s), after, plain(what), plain(why), " ".join(rules))
     return found
 
 
-def _row(moment: Moment, told: list[Moment]) -> tuple[str, str, tuple[str, ...]]:
+def _row(moment: Moment, told: list[Moment], payment: Row) -> tuple[str, str, tuple[str, ...]]:
     call = moment.call
     if call is None:
         return f"{moment.who}: {moment.what}", moment.because.said, moment.because.rules
     ended = next(each for each in told if each.call is call and each.kind == "ended")
     said = [ended.because.said]
     if call.heard:
-        said = [f"{call.answer} after {lasting(call.took_s)}{_spent(call)}", *said]
+        said = [f"{call.answer} after {lasting(call.took_s)}{_spent(call, payment)}", *said]
     elif call.answer == "unreachable":
         said = [f"unreachable after {lasting(call.took_s)}", *said]
     what = f"{call.caller} > {call.callee}: {moment.what}"
     return what, ": ".join(filter(None, said)), ended.because.rules
 
 
-def _spent(call: Call) -> str:
+def _spent(call: Call, payment: Row) -> str:
     """Say what an answered call spent its time on, where there is more than one thing to say."""
     if call.arrived_s is None or call.started_s is None or call.served_s is None:
         return ""
-    queue, service = call.started_s - call.arrived_s, call.served_s - call.started_s
+    queue, waited_s = call.started_s - call.arrived_s, in_flight_s(call, payment)
+    service = call.served_s - call.started_s - waited_s
     work = "Node and EC" if call.primitive == "activatePaymentNoticeV2" else "service"
-    parts = {"queue": queue, work: service, "network": call.took_s - queue - service}
+    network = call.took_s - queue - waited_s - service
+    parts = {"queue": queue, "waiting for the notification": waited_s, work: service, "network": network}
     said = [f"{name} {lasting(seconds)}" for name, seconds in parts.items() if seconds >= 0.0005]
     return f" ({', '.join(said)})" if said else ""
 
