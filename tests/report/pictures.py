@@ -27,7 +27,7 @@ from sim.store import begin
 SCENARIO: Mapping[str, Any] = {
     "name": "hand",
     "title": "Thirteen carts",
-    "run": {"warm_up": "100 s", "window": "1000 s", "confidence": 0.95},
+    "run": {"warm_up": "100 s", "window": "1000 s", "confidence": 0.95, "bin": "100 s"},
     "incidents": [],
 }
 NOTHING: Mapping[str, Sequence[Any]] = {

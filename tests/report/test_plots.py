@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
-from analysis.hand import PAYMENTS, cart, records
+from analysis.hand import PAYMENTS, STATIONS, cart, records
+from matplotlib.collections import LineCollection
+from matplotlib.patches import StepPatch
 
-from report.pictures import ESTIMATES, at, layers, legend, line, run_of, texts, twice
+from report.pictures import ESTIMATES, SCENARIO, at, check_layout, layers, legend, line, run_of, texts, twice
 from sim.analysis.slo import Slo
 from sim.report import plots
 from sim.report.plots.fates import FATES
@@ -118,7 +120,25 @@ def test_stations_show_calls_utilisation_and_queue_of_every_time_bin(hand):
     assert queue[3] == pytest.approx([350 / 60, 3])
     assert len(queue) == 11  # the bins that begin before the end of arrivals
     assert np.isnan(line(picture.axes[1], "psps.psp-a")[:, 1]).all()
-    assert "without utilisation: psps.psp-a." in picture.get_supxlabel()
+    assert "without utilisation: psps.psp-a." in " ".join(picture.get_supxlabel().split())
+
+
+def test_calls_of_a_run_shorter_than_a_time_bin_are_divided_by_the_length_of_the_bin(tmp_path):
+    """The first bin, of 100 s, had 10 calls: 0.1 per s in its middle, though carts arrived for 40 s only."""
+    short = {"warm_up": "10 s", "window": "30 s", "confidence": 0.95, "bin": "100 s"}
+    rows = [{**STATIONS[3], "bin_start_s": 0.0, "arrivals": 10}]
+    picture = plots.stations(run_of(tmp_path, records(stations=rows), run=short))
+    assert line(picture.axes[0], "node").tolist() == [[50, pytest.approx(0.1)]]
+    assert picture.axes[0].get_xlim() == (0, 100)
+
+
+@pytest.mark.parametrize(("busy_s", "highest"), [(20.0, 0.2), (180.0, 1.05)])
+def test_the_axis_of_utilisation_has_the_limit_only_where_a_station_is_busy(tmp_path, busy_s, highest):
+    """Of 200 worker-seconds 20 are 10%, whose axis ends below 20%; of 180, which are 90%, it goes beyond all in use."""
+    rows = [{**STATIONS[3], "busy_s": busy_s, "capacity_s": 200.0}]
+    axes = plots.stations(run_of(tmp_path, records(stations=rows))).axes[1]
+    assert busy_s / 200 < axes.get_ylim()[1] <= highest
+    assert ("all in use" in [text.get_text() for text in axes.texts]) == (busy_s > 100)
 
 
 def test_a_station_can_be_told_by_its_markers_in_a_short_run_too(hand):
@@ -196,21 +216,61 @@ def shades(axes):
 
 
 def test_incidents_on_the_calendar_are_shaded_and_named(tmp_path):
-    """One from 200 to 500 s on every panel; one alone needs no number. 200 s are 3.33 min."""
+    """One from 200 to 500 s on every panel. 200 s are 3.33 min."""
     picture = plots.stations(run_of(tmp_path, records(), incidents=[OUTAGE]))
     for axes in picture.axes:
         assert shades(axes) == [pytest.approx((200, 500))]
     assert "Shaded: outage of psps.psp-a from 3.33 to 8.33 min." in " ".join(picture.get_supxlabel().split())
 
 
-def test_several_incidents_are_numbered_and_end_with_the_axis(tmp_path):
-    """The second lasts until 1300 s, of which 1100 s are on the axis."""
+def bars(axes):
+    """Return the spans of the bars above axes, the highest first, in s, each with its height above them."""
+    found = [each for each in axes.collections if isinstance(each, LineCollection)]
+    spans = [[(x * 60) for x, _ in each.get_segments()[0]] for each in found]
+    heights = [each.get_transform().transform((0, 1))[1] for each in found]
+    return [span for _, span in sorted(zip(heights, spans, strict=True), reverse=True)], sorted(heights)
+
+
+def test_incidents_at_the_same_time_have_bars_above_each_other_that_end_with_the_axis(tmp_path):
+    """In order of their start; the second lasts until 1300 s, of which 1100 s are on the axis."""
     picture = plots.stations(run_of(tmp_path, records(), incidents=[SLOW, OUTAGE]))
     assert shades(picture.axes[0]) == [pytest.approx((200, 500)), pytest.approx((400, 1100))]
+    spans, heights = bars(picture.axes[0])
+    assert spans == [pytest.approx((200, 500)), pytest.approx((400, 1100))]
+    assert heights[0] > picture.axes[0].get_window_extent().y1
+    assert heights[1] - heights[0] >= 8 / 72 * 100 - 1e-6  # bars of 8 points do not touch, at 100 dots per inch
     said = " ".join(picture.get_supxlabel().split())
-    assert "Shaded: 1 outage of psps.psp-a from 3.33" in said
-    assert "2 lost replies of ecs.g, paSendRT from 6.67 to 21.7 min." in said
-    assert {"1", "2"} <= set(texts(picture))
+    assert "Shaded: outage of psps.psp-a from 3.33" in said
+    assert "lost replies of ecs.g, paSendRT from 6.67 to 21.7 min." in said
+    assert {"outage of psps.psp-a", "lost replies of ecs.g, paSendRT"} <= set(texts(picture))
+
+
+def test_of_many_incidents_four_have_a_bar_of_their_own(tmp_path):
+    """Six in turn: the last two, from 600 and 700 s, share a row."""
+    many = [{**OUTAGE, "at": f"{n}00 s", "duration": "50 s"} for n in range(2, 8)]
+    picture = plots.stations(run_of(tmp_path, records(), incidents=many))
+    assert [span[0] for span in bars(picture.axes[0])[0]] == pytest.approx([200, 300, 400, 500, 600])
+    assert "2 more" in texts(picture)
+    check_layout(picture)
+
+
+def test_the_ends_of_an_incident_are_drawn_over_areas(tmp_path):
+    """Areas hide the shading: at 200 and 500 s a line lies over those of tokens and those of reversals."""
+    run = run_of(tmp_path, records(), incidents=[OUTAGE])
+    for axes in (*plots.token_fate(run).axes[:2], plots.reversals(run).axes[1]):
+        ends = [each for each in axes.get_lines() if each.get_linestyle() == "-" and len(set(each.get_xdata())) == 1]
+        assert [each.get_xdata()[0] * 60 for each in ends] == pytest.approx([200, 500])
+        areas = [each.get_zorder() for each in axes.patches if isinstance(each, StepPatch)]
+        assert min(each.get_zorder() for each in ends) > max(areas)
+
+
+@pytest.mark.parametrize(("window", "ticks"), [("260 s", 60), ("540 s", 120), ("1700 s", 300), ("86300 s", 14400)])
+def test_ticks_of_time_are_round(tmp_path, window, ticks):
+    """6 min have a tick every minute, 10 min and 40 s every 2 min, 30 min every 5 min, a day every 4 h."""
+    run = run_of(tmp_path, records(), run={**SCENARIO["run"], "window": window})
+    axes = plots.token_fate(run).axes[2]
+    unit_s = 3600 if "(h)" in axes.get_xlabel() else 60
+    assert np.diff(axes.get_xticks()) * unit_s == pytest.approx(ticks)
 
 
 def test_incidents_at_random_are_said_to_be_on_no_calendar(tmp_path):

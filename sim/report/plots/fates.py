@@ -15,7 +15,6 @@ from sim.report.plots.looks import (
     GREEN,
     GREY,
     ORANGE,
-    PALE,
     PURPLE,
     SKY,
     VERMILLION,
@@ -26,10 +25,10 @@ from sim.report.plots.looks import (
     stack,
 )
 from sim.report.plots.paper import Array, Picture, blank, drawn, legend, note, sheet
-from sim.report.plots.words import of_run, unit_axis
+from sim.report.plots.words import band_of, of_run, together, unit_axis
 
 FATES: Fills = {
-    "paid": Fill("paid", PALE),
+    "paid": Fill("paid", "#CCCCCC"),
     "abandoned": Fill("expired: abandoned", SKY),
     "activation_failed": Fill("expired: sibling\nactivation failed", ORANGE, "////"),
     "close_late": Fill("expired: closed\ntoo late", PURPLE, "....", "#FFFFFF"),
@@ -81,10 +80,12 @@ def token_fate(run: Run) -> Picture:
         legend(picture, patches(seen, shares_said))
     else:
         blank(panels[0], "no token was issued")
-    what = "all tokens, those of the warm-up too, mean of the replications"
-    note(picture, of_run(run, what), when.incidents_said(run, clock))
-    picture.alt = f"Fate of {issued.sum():,.0f} tokens over time: " + "; ".join(
-        f"{FATES[fate].label} {_share(counts, number)}".replace("\n", " ") for fate, number in seen.items()
+    what = of_run(run, together(run, "all tokens, those of the warm-up too"))
+    band = band_of(run.summary.confidence, run.summary.replications)
+    note(picture, what, band and f"Below, {band[0].lower()}{band[1:]}", when.incidents_said(run, clock))
+    fates = [f"{FATES[fate].label} {_share(counts, number)}".replace("\n", " ") for fate, number in seen.items()]
+    picture.alt = (
+        f"Fate of {issued.sum():,.0f} tokens over time: {'; '.join(fates)}" if fates else "No token was issued"
     )
     return picture
 

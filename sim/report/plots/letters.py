@@ -3,7 +3,9 @@
 Widths are in em, the size of the font, and of the upright face.
 """
 
+from collections.abc import Iterable
 from functools import cache
+from itertools import takewhile
 
 from matplotlib import font_manager
 from matplotlib.ft2font import FT2Font
@@ -26,6 +28,27 @@ def plain(text: object, most: int = 26) -> str:
         known = f"{_begin(known, room * 2 / 3)}{_DOTS}{_begin(known[::-1], room / 3)[::-1]}"
     # The legends of matplotlib before 3.10 leave out what begins with an underscore.
     return f"\u200a{known}" if known.startswith("_") else known
+
+
+def distinct(texts: Iterable[str], most: int = 26) -> dict[str, str]:
+    """Return somebody's texts as `plain` does, so that no two look the same.
+
+    Those that would are shortened where they agree, or numbered where even that does not tell them apart.
+    """
+    shown = {text: plain(text, most) for text in texts}
+    alike: dict[str, list[str]] = {}
+    for text, name in shown.items():
+        alike.setdefault(name, []).append(text)
+    for same in alike.values():
+        agreed = sum(takewhile(bool, (len(set(column)) == 1 for column in zip(*same, strict=False))))
+        short = {text: plain(f"{text[: min(agreed, 4)]}{_DOTS}{text[agreed:]}", most) for text in same}
+        if len(same) > 1 and len(set(short.values())) == len(same):
+            shown |= short
+    taken: dict[str, str] = {}
+    for text, name in shown.items():
+        numbered = (f"{plain(text, most - 5)} ({number})" for number in range(2, len(shown) + 2))
+        taken[next(each for each in (name, *numbered) if each not in taken)] = text
+    return {text: name for name, text in taken.items()}
 
 
 def visible(text: object) -> str:

@@ -3,11 +3,12 @@
 import numpy as np
 from matplotlib.axes import Axes
 
+from sim.analysis.shown import percent
 from sim.experiment.run import Run
 from sim.report.plots import when
 from sim.report.plots.looks import BLACK, GREY, PURPLE, SKY, VERMILLION, Fill, Fills, patches, stack
-from sim.report.plots.paper import Array, Picture, blank, drawn, note, sheet
-from sim.report.plots.words import of_run, unit_axis
+from sim.report.plots.paper import Array, Picture, blank, drawn, legend, note, sheet
+from sim.report.plots.words import of_run, together, unit_axis
 
 REVERSALS: Fills = {
     "psp_refused": Fill("PSP refused", "#333333"),
@@ -28,27 +29,27 @@ def reversals(run: Run) -> Picture:
     Where all of it happens in less than three hours, the bars are of ten minutes. Both count payments of carts of the
     measured window, per replication, so that the bars add up to `reversal_eur`.
     """
-    picture, (left, right) = sheet(
-        "Money given back, by cause and over time", columns=2, height_in=3.7, width_ratios=(1, 1.35)
+    picture, (by_cause, over_time) = sheet(
+        "Money given back, by cause and over time", rows=2, height_in=4.9, height_ratios=(1, 1.6)
     )
-    _by_cause(left, run)
+    _by_cause(by_cause, run)
     edges_s, euros = _by_hour(run)
-    clock = when.time_axis([right], run, edges_s[-1])
+    clock = when.time_axis([over_time], run, edges_s[-1])
     seen = {cause: amounts for cause, amounts in euros.items() if amounts.any()}
-    stack(right, edges_s / clock.unit_s, seen, REVERSALS)
-    right.set_ylabel(f"reversed in each {'10 min' if edges_s[1] < 3600 else 'hour'} (euros)")
-    unit_axis(right.yaxis, "EUR")
+    stack(over_time, edges_s / clock.unit_s, seen, REVERSALS)
+    over_time.set_ylabel(f"reversed in each {'10 min' if edges_s[1] < 3600 else 'hour'} (euros)")
+    unit_axis(over_time.yaxis, "EUR")
     if seen:
-        right.set_ylim(top=right.get_ylim()[1] * (1 + 0.12 * len(seen)))  # room for the legend above the bars
-        right.legend(handles=patches(seen, REVERSALS), loc="upper left", frameon=True, edgecolor="none")
+        legend(picture, patches(seen, REVERSALS))
     else:
-        blank(right, "nothing was reversed")
-    what = "payments of carts of the measured window, mean of the replications"
-    note(picture, of_run(run, what), "Bars on the left have their intervals.", when.incidents_said(run, clock))
+        blank(over_time, "nothing was reversed")
+    what = of_run(run, together(run, "payments of carts of the measured window"))
+    bars = f"Lines on the bars: {percent(run.summary.confidence)} interval." if run.summary.replications > 1 else ""
+    note(picture, what, bars, when.incidents_said(run, clock))
     total = run.summary.metrics["reversal_eur"].mean
-    picture.alt = f"Reversed per replication: {total:,.0f} euros; " + "; ".join(
-        f"{REVERSALS[cause].label} {amounts.sum():,.0f} euros" for cause, amounts in seen.items()
-    )
+    causes = [f"{REVERSALS[cause].label} {amounts.sum():,.0f} euros" for cause, amounts in seen.items()]
+    said = f"Reversed per replication: {total:,.0f} euros; {'; '.join(causes)}"
+    picture.alt = said if causes else "Nothing was reversed"
     return picture
 
 
@@ -77,13 +78,14 @@ def _by_cause(axes: Axes, run: Run) -> None:
         axes.barh(place, amount.mean, height=0.6, **REVERSALS[cause].settings)
         if np.isfinite(amount.low):
             axes.plot([amount.low, amount.high], [place, place], color=BLACK, marker="|", linewidth=1.0)
-    axes.set_yticks(range(len(ranked)), [REVERSALS[cause].label.replace(" ", "\n", 1) for cause in ranked])
+    axes.set_yticks(range(len(ranked)), [REVERSALS[cause].label for cause in ranked])
+    axes.set_ylim(-0.6, max(len(ranked), 1) - 0.4)
     axes.set_ylabel("cause")
     axes.set_xlabel("reversed per replication (euros)")
     axes.grid(visible=False, axis="y")
     axes.grid(visible=True, axis="x")
     axes.set_xlim(left=0)
-    axes.locator_params(axis="x", nbins=4)
+    axes.locator_params(axis="x", nbins=6)
     unit_axis(axes.xaxis, "EUR")
     if not ranked:
         blank(axes, "nothing was reversed")

@@ -13,10 +13,11 @@ from sim.analysis.intervals import Estimate
 from sim.analysis.shown import percent
 from sim.analysis.tally import DELAY_GRID_S
 from sim.experiment.run import Run
-from sim.report.plots.letters import plain
+from sim.report.plots import when
+from sim.report.plots.letters import distinct
 from sim.report.plots.looks import BLACK, STROKES, limit_line, nines
 from sim.report.plots.paper import Picture, blank, drawn, entry, legend, note, sheet
-from sim.report.plots.words import of_run
+from sim.report.plots.words import of_run, together
 
 MARK = next(official.limit for official in OFFICIAL if official.metric == "tnspo_official")
 """The share of outcomes that is to come within `LIMIT_S`."""
@@ -30,49 +31,49 @@ _UNKNOWN = Estimate(np.nan, np.nan, np.nan, 0)
 
 
 @drawn
-def outcome_delay(run: Run, *, most: int = 5) -> Picture:
-    """Draw the share of accepted tokens whose outcome came within each delay, for all PSPs and the `most` worst.
+def outcome_delay(run: Run, *, most: int = len(STROKES)) -> Picture:
+    """Draw the share of accepted tokens whose outcome came within each delay, for all PSPs and for `most` of them.
 
     Marked are the limit of 2 s and the 98% of the service level. The axis of shares is stretched towards 100%, where
-    the question is decided; each share within 2 s stands in the legend with its interval. The worst are those whose
-    interval ends lowest.
+    the question is decided; each share within 2 s stands in the legend with its interval. Where there are more PSPs,
+    these are those that an incident strikes or an objective names, then those with the lowest shares.
     """
     picture, (axes,) = sheet("Delay of the outcome after the PSP's acceptance, by PSP", height_in=4.1)
     curves = run.summary.outcome_curve
     within = {psp: _within(run, psp) for psp in curves}
-    worst = sorted((psp for psp in curves if psp), key=lambda psp: _bad(within[psp]))[:most]
+    asked = {each.slo.group for each in run.summary.slos if each.slo.dimension == "psp"}
+    asked |= {target.removeprefix("psps.") for target in when.struck(run)}
+    ranked = sorted((psp for psp in curves if psp), key=lambda psp: within[psp].mean)
+    chosen = sorted(sorted(ranked, key=lambda psp: psp not in asked)[:most], key=ranked.index)
+    names = {"": "all PSPs", **distinct(chosen)}
     handles: list[Any] = []
-    for number, psp in enumerate(["", *worst] if curves else []):
+    for number, psp in enumerate(["", *chosen] if curves else []):
         look: dict[str, Any] = {"color": BLACK, "linewidth": 2.6, "zorder": 1.9}
         if psp:
             look = {**STROKES[(number - 1) % len(STROKES)].settings, "markevery": 0.12}
-        name = f"{plain(psp) or 'all PSPs'}\n{_percent(within[psp])}"
-        handles += axes.plot(DELAY_GRID_S, curves[psp], label=name, **look)
-    left_out = len(curves) - 1 - len(worst)
+        handles += axes.plot(DELAY_GRID_S, curves[psp], label=f"{names[psp]}\n{_percent(within[psp])}", **look)
+    left_out = len(curves) - 1 - len(chosen)
     if left_out > 0:
         handles.append(entry(f"{left_out} more not shown"))
-    _scales(axes, _settled_s([curves[psp] for psp in ["", *worst] if psp in curves]))
+    _scales(axes, _settled_s([curves[psp] for psp in ["", *chosen] if psp in curves]))
     if curves:
-        legend(picture, handles, f"share within 2 s\n({percent(run.summary.confidence)} interval)")
+        several = run.summary.replications > 1
+        confidence = f"\n({percent(run.summary.confidence)} interval)" if several else ""
+        legend(picture, handles, f"share within 2 s{confidence}")
     else:
         blank(axes, "no notification was accepted")
-    what = "tokens of carts of the measured window, all replications together"
-    which = f"Shown: the {len(worst)} PSPs whose interval ends lowest." if left_out > 0 else ""
-    note(picture, of_run(run, what), "The axis of shares is stretched towards 100%.", which)
-    picture.alt = "Share of accepted tokens whose outcome came within 2 s, the mark being 98%: " + "; ".join(
-        f"{plain(psp) or 'all PSPs'} {_percent(within[psp])}" for psp in ["", *worst] if psp in within
-    )
+    what = together(run, "tokens of carts of the measured window", "all replications together")
+    which = "Shown: PSPs that an incident strikes or an objective names, then those with the lowest shares."
+    note(picture, of_run(run, what), "The axis of shares is stretched towards 100%.", which if left_out > 0 else "")
+    shares = "; ".join(f"{names[psp]} {_percent(within[psp])}" for psp in ["", *chosen] if psp in within)
+    said = f"Share of accepted tokens whose outcome came within 2 s, the mark being 98%: {shares}"
+    picture.alt = said if curves else "No notification was accepted"
     return picture
 
 
 def _within(run: Run, psp: str) -> Estimate:
     metrics = run.summary.by["psp"].get(psp, {}) if psp else run.summary.metrics
     return metrics.get("tnspo_strict", _UNKNOWN)
-
-
-def _bad(estimate: Estimate) -> tuple[float, float]:
-    """Return what sorts the surest to be bad first: a share of few tokens is low by chance."""
-    return (estimate.mean if np.isnan(estimate.high) else estimate.high), estimate.mean
 
 
 def _percent(estimate: Estimate) -> str:

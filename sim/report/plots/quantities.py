@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axis import Axis
 from matplotlib.ticker import NullLocator
 
-from sim.report.plots.letters import plain
+from sim.report.plots.letters import distinct, plain
 from sim.report.plots.paper import Array
 from sim.report.plots.words import thousands, unit_axis
 from sim.scenario.units import amount_cents, duration_s, rate_per_s, share
@@ -91,7 +91,7 @@ def scale_of(values: Iterable[object]) -> Scale:
     if numbers is None:
         known = list(dict.fromkeys(texts))
         places = np.array([float(known.index(text)) for text in texts])
-        names = tuple(plain(text, 14) for text in known)
+        names = tuple(distinct(known, 14).values())
         return Scale(places, np.arange(len(known), dtype=float), names, None, dict(zip(texts, places, strict=True)))
     different = np.unique(numbers)
     return Scale(numbers, different, tuple(map(thousands, different)), unit, dict(zip(texts, numbers, strict=True)))

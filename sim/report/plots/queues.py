@@ -8,60 +8,69 @@ import pandas as pd
 
 from sim.experiment.run import Run
 from sim.report.plots import when
-from sim.report.plots.letters import plain
+from sim.report.plots.letters import distinct
 from sim.report.plots.looks import STROKES, limit_line
 from sim.report.plots.paper import Array, Picture, blank, drawn, entry, legend, note, sheet
-from sim.report.plots.words import of_run, unit_axis
+from sim.report.plots.words import of_run, together, unit_axis
+from sim.scenario.units import duration_s
 
 Series = dict[str, Array]
+_BUSY = 0.4
+"""The utilisation from which its axis goes up to where all workers are in use; below, it ends with the data."""
 
 
 @drawn
 def stations(run: Run, names: Sequence[str] = (), *, most: int = 5) -> Picture:
     """Draw calls per second, utilisation and mean queue length of stations and pools, with the incidents shaded.
 
-    Shown are the stations named, or else the `most` whose queue is longest in any time bin, and among equals those
-    whose utilisation is highest. Values are of all replications together: calls / time, worker-seconds used /
-    worker-seconds available, call-seconds waited / time.
+    Shown are the stations named, or else `most`: those that an incident strikes, then the busiest by the utilisation of
+    any time bin, in whole percents, and among equals those with the longest queue. Values are of all replications
+    together: calls / time, worker-seconds used / worker-seconds available, call-seconds waited / time.
     """
     picture, panels = sheet("Load of stations and pools: calls, utilisation, queue", rows=3, height_in=6.2, sharex=True)
-    end_s = when.window_s(run)[1]
-    known = _series(run.stations, run.summary.replications, end_s)
-    chosen = [name for name in names if name in known] or sorted(known, key=lambda name: _ease(known[name]))[:most]
-    clock = when.time_axis(panels, run, end_s)
+    width_s, end_s = duration_s(run.manifest["scenario"]["run"]["bin"]), when.window_s(run)[1]
+    known = _series(run.stations, run.summary.replications, width_s, end_s)
+    struck = when.struck(run)
+    busiest = sorted(known, key=lambda name: (name not in struck, *_ease(known[name])))
+    chosen = [name for name in names if name in known] or busiest[:most]
+    labels = distinct(chosen)
+    clock = when.time_axis(panels, run, width_s * np.ceil(end_s / width_s))
     handles: list[Any] = []
     for number, name in enumerate(chosen):
         series, stroke = known[name], STROKES[number % len(STROKES)]
         step = max(1, min(8, len(series["at_s"]) // 3))  # three markers at least, where there are so many bins
         settings = {**stroke.settings, "markevery": (number % step, step), "markersize": 4}
         for panel, quantity in zip(panels, ("calls_per_s", "utilisation", "queue"), strict=True):
-            lines = panel.plot(series["at_s"] / clock.unit_s, series[quantity], label=plain(name), **settings)
+            lines = panel.plot(series["at_s"] / clock.unit_s, series[quantity], label=labels[name], **settings)
         handles += lines
-    labels = ("calls\n(per s)", "utilisation\n(%)", "queue, mean\n(calls)")
-    for panel, label, unit, least in zip(panels, labels, ("", "%", ""), (0.0, 1.05, 1.0), strict=True):
+    quantities = ("calls\n(per s)", "utilisation\n(%)", "queue, mean\n(calls)")
+    peak = max((float(np.nan_to_num(known[name]["utilisation"]).max()) for name in chosen), default=0.0)
+    busy = peak > _BUSY
+    for panel, label, unit, least in zip(panels, quantities, ("", "%", ""), (0.0, 1.05 * busy, 1.0), strict=True):
         panel.set_ylabel(label)
         panel.set_ylim(0, max(panel.get_ylim()[1], least))
         unit_axis(panel.yaxis, unit)
-    limit_line(panels[1], 1.0, "all in use", across=True)
+    if busy:
+        limit_line(panels[1], 1.0, "all in use", across=True)
     left_out = len(known) - len(chosen)
     if handles:
         legend(picture, [*handles, *([entry(f"{left_out} more not shown")] if left_out > 0 else [])])
     else:
         blank(panels[0], "no station had a call")
-    unlimited = [plain(name) for name in chosen if np.isnan(known[name]["utilisation"]).all()]
-    which = f"Shown: the {len(chosen)} with the longest queue, then the highest utilisation." if left_out > 0 else ""
+    unlimited = [labels[name] for name in chosen if np.isnan(known[name]["utilisation"]).all()]
+    which = f"Shown: {len(chosen)}, those that incidents strike first, then those with the highest utilisation."
     no_limit = f"Without a limit, so without utilisation: {', '.join(unlimited)}." if unlimited else ""
-    said = of_run(run, "mean of the replications"), "" if names else which, no_limit, when.incidents_said(run, clock)
-    note(picture, *said)
-    picture.alt = "Busiest time bin of stations and pools: " + "; ".join(_said(name, known[name]) for name in chosen)
+    bins = of_run(run, together(run, f"time bins of {width_s:g} s"))
+    calm = f"Of these none is more than {np.ceil(100 * peak):.0f}% in use." if chosen and not busy else ""
+    note(picture, bins, "" if names or left_out <= 0 else which, calm, no_limit, when.incidents_said(run, clock))
+    loads = "; ".join(f"{labels[name]} {_said(known[name])}" for name in chosen)
+    picture.alt = f"Busiest time bin of stations and pools: {loads}" if chosen else "No station had a call"
     return picture
 
 
-def _series(rows: pd.DataFrame, replications: int, end_s: float) -> dict[str, Series]:
+def _series(rows: pd.DataFrame, replications: int, width_s: float, end_s: float) -> dict[str, Series]:
     """Return, for every station with calls, its values in the time bins that begin before the end of arrivals."""
     rows = rows[rows["bin_start_s"] < end_s - 1e-9]
-    starts = np.unique(rows["bin_start_s"])
-    width_s = float(starts[1] - starts[0]) if len(starts) > 1 else end_s
     sums = rows.groupby(["station", "bin_start_s"], observed=True)[["arrivals", "busy_s", "waiting_s", "capacity_s"]]
     found = {}
     for name, table in sums.sum(min_count=1).groupby("station", observed=True):
@@ -78,10 +87,10 @@ def _series(rows: pd.DataFrame, replications: int, end_s: float) -> dict[str, Se
 
 
 def _ease(series: Series) -> tuple[float, float]:
-    """Return what sorts the station with the longest queue first, then the one with the highest utilisation."""
-    return -float(series["queue"].max()), -float(np.nan_to_num(series["utilisation"]).max())
+    """Return what sorts the station with the highest utilisation first, in whole percents, then the longest queue."""
+    return -round(float(np.nan_to_num(series["utilisation"]).max()), 2), -float(series["queue"].max())
 
 
-def _said(name: str, series: Series) -> str:
+def _said(series: Series) -> str:
     utilisation = np.nan_to_num(series["utilisation"]).max()
-    return f"{plain(name)} utilisation {utilisation:.0%}, queue {series['queue'].max():.3g} calls"
+    return f"utilisation {utilisation:.0%}, queue {series['queue'].max():.3g} calls"

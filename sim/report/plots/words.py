@@ -7,6 +7,7 @@ from matplotlib.ticker import FuncFormatter
 
 from sim.analysis import metrics
 from sim.analysis.metrics import METRICS, parts_of
+from sim.analysis.shown import percent
 from sim.analysis.slo import Slo
 from sim.experiment.run import Run
 from sim.report.plots.letters import USUAL_EM, plain, wrapped
@@ -65,3 +66,13 @@ def of_run(run: Run, what: str = "") -> str:
     title = plain(scenario.get("title") or "", 90)
     name = f"Scenario {plain(scenario['name'], 40)}{f' ({title})' if title else ''}"
     return f"{name}, {count} replication{'' if count == 1 else 's'}{f'; {what}' if what else ''}."
+
+
+def together(run: Run, what: str, how: str = "mean of the replications") -> str:
+    """Say what is shown, and how replications are taken together where there are several."""
+    return ", ".join(part for part in (what, how if run.summary.replications > 1 else "") if part)
+
+
+def band_of(confidence: float, n: int) -> str:
+    """Say what a grey band about a mean of so many replications is."""
+    return f"Grey: {percent(confidence)} interval of the mean." if n > 1 else ""
