@@ -5,13 +5,12 @@ all that the section says. Annotations are taken off before anything else is don
 what they were written about: whatever replaces a value, replaces its notes.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from sim.scenario.tree import Notes, Position, Problem, Tree
-from sim.scenario.units import amount_cents, duration_s, rate_per_s, share
+from sim.scenario.units import amount_cents, duration_s, number, rate_per_s, share
 
 KEYS = ("source", "assumed", "range")
 
@@ -99,18 +98,15 @@ def _range_flaw(value: Any, limits: Any) -> str:
     for read in readers:
         if all(_reads(read, limit) for limit in limits):
             low, middle, high = read(limits[0]), read(value), read(limits[1])
-            return "" if low <= middle <= high and low < high else "does not run from below the value to above it; " \
-                "write range: [low, high] around the value"
+            return (
+                ""
+                if low <= middle <= high and low < high
+                else "does not run from below the value to above it; write range: [low, high] around the value"
+            )
     return "is not of the value's kind; write its limits as the value is written"
 
 
-def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise ValueError
-    return float(value)
-
-
-_READERS: tuple[Callable[[Any], float], ...] = (duration_s, rate_per_s, share, amount_cents, _number)
+_READERS: tuple[Callable[[Any], float], ...] = (duration_s, rate_per_s, share, amount_cents, number)
 
 
 def _reads(read: Callable[[Any], float], value: Any) -> bool:

@@ -17,7 +17,7 @@ from sim.kernel import distributions as law
 from sim.kernel.distributions import Distribution
 from sim.kernel.percentiles import from_percentiles, loc_and_scale
 from sim.scenario.flaws import Flaw, FlawError, each, suggestion
-from sim.scenario.units import amount_cents, duration_s, share
+from sim.scenario.units import amount_cents, duration_s, number, share
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +155,8 @@ def _parametric(kind: str, options: Mapping[str, Any], of: Quantity) -> Distribu
     _just(options, expected, f"write {{{kind}: {_example(kind, of)}}}")
 
     def parameter(name: str) -> float:
-        number = of.read(options[name]) if name in spec.quantities else _number(options[name])
-        return _positive(number, zero=name in spec.zero)
+        read = of.read if name in spec.quantities else number
+        return _positive(read(options[name]), zero=name in spec.zero)
 
     values = each(expected, parameter)
     if kind == "uniform" and values["low"] >= values["high"]:
@@ -173,8 +173,13 @@ def _fitted(kind: str, options: Mapping[str, Any], of: Quantity) -> Distribution
 
 
 def _points(percentiles: Mapping[str, Any], of: Quantity) -> dict[float, float]:
+    points: dict[float, str] = {}
+    for key in percentiles:
+        first = points.setdefault(float(key[1:]) / 100, key)
+        if first != key:
+            raise FlawError([Flaw((key,), f"is the percentile {first} once more; keep one of the two", of_key=True)])
     values = each(percentiles, lambda key: _positive(of.read(percentiles[key])))
-    return {float(key[1:]) / 100: value for key, value in values.items()}
+    return {point: values[key] for point, key in points.items()}
 
 
 def _just(options: Mapping[Any, Any], expected: tuple[str, ...], fix: str) -> None:
@@ -198,12 +203,6 @@ def _example(kind: str, of: Quantity) -> str:
     spec = KINDS[kind]
     quantities = [f"{n}: {of.unit.replace('1', '2') if n == 'high' else of.example}" for n in spec.quantities]
     return "{" + ", ".join([*quantities, *(f"{n}: 0.8" for n in spec.numbers)]) + "}"
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise ValueError("is not a finite number; write for example 0.8")
-    return float(value)
 
 
 def _positive(value: float, *, zero: bool = False) -> float:
@@ -237,8 +236,8 @@ def _mixture(parts: Any, of: Quantity) -> Distribution:
     if not isinstance(parts, list) or not parts or not all(isinstance(p, dict) and "weight" in p for p in parts):
         raise ValueError(f"needs a list of laws with weights; write [{{weight: 90%, constant: {of.example}}}, ...]")
 
-    def weighted(number: str) -> tuple[float, Distribution]:
-        part = parts[int(number)]
+    def weighted(index: str) -> tuple[float, Distribution]:
+        part = parts[int(index)]
         weight = each(["weight"], lambda key: share(part[key]))["weight"]
         return weight, _read({key: value for key, value in part.items() if key != "weight"}, of)
 
@@ -256,7 +255,7 @@ def _empirical(options: Mapping[str, Any], of: Quantity) -> Distribution:
     values = options.get("values")
     if set(options) != {"values"} or not isinstance(values, (list, tuple)) or not values:
         raise ValueError(f"needs a file; write {_example('empirical', of)}")
-    read = each(map(str, range(len(values))), lambda number: float(of.read(values[int(number)])))
+    read = each(map(str, range(len(values))), lambda index: float(of.read(values[int(index)])))
     return law.Empirical(tuple(read.values()))
 
 
@@ -294,7 +293,7 @@ def _scipy(options: Mapping[str, Any], of: Quantity) -> Distribution:
     def parameter(key: str) -> float:
         if key == "loc":
             return float(of.read(options.get("loc", 0)))
-        return _positive(of.read(options.get("scale", of.unit))) if key == "scale" else _number(options[key])
+        return _positive(of.read(options.get("scale", of.unit))) if key == "scale" else number(options[key])
 
     values = each(("loc", "scale", *wanted), parameter)
     shapes = tuple(values[shape] for shape in wanted)

@@ -6,7 +6,7 @@ than one value. Problems are collected and reported at once.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from sim.scenario.datafiles import DataFiles
 from sim.scenario.explain import explain
 from sim.scenario.extend import Family
 from sim.scenario.schema import Scenario
-from sim.scenario.tree import MAX_DEPTH, Position, Problem, ScenarioError, Tree
+from sim.scenario.tree import MAX_DEPTH, Position, Problem, ScenarioError, Tree, scalar
 from sim.showing import in_notebook
 
 __all__ = ["Loaded", "Position", "Problem", "Provenance", "ScenarioError", "dump", "from_dict", "load", "ranges"]
@@ -36,10 +36,10 @@ class Loaded:
 
     scenario: Scenario
     file: Path
-    positions: Mapping[str, Position] = field(default_factory=dict)
-    provenance: tuple[Provenance, ...] = ()
-    trace_s: npt.NDArray[Any] | None = None
-    sets: tuple[str, ...] = ()
+    positions: Mapping[str, Position]
+    provenance: tuple[Provenance, ...]
+    trace_s: npt.NDArray[Any] | None
+    sets: tuple[str, ...]
 
     _repr_html_ = in_notebook
 
@@ -76,7 +76,7 @@ def load(path: str | Path, sets: Sequence[str] = ()) -> Loaded:
 def from_dict(values: Mapping[str, Any], sets: Sequence[str] = (), folder: str | Path = ".") -> Loaded:
     """Load a scenario from plain values, as `load` would from a file in `folder`."""
     problems = list[Problem]()
-    tree = _planted(values, 0)
+    tree = _planted(values, "", 0, problems)
     strip(tree, problems)
     return _finish(tree, Path(folder) / "(values)", sets, DataFiles(Path(folder).absolute(), {}, problems))
 
@@ -92,16 +92,19 @@ def ranges(loaded: Loaded) -> tuple[Provenance, ...]:
     return tuple(each for each in loaded.provenance if each.low is not None)
 
 
-def _planted(value: Any, depth: int) -> Tree:
+def _planted(value: Any, path: str, depth: int, problems: list[Problem]) -> Tree:
     at = Position("(values)")
     if depth > MAX_DEPTH:
         fix = f"write at most {MAX_DEPTH} levels"
         raise ScenarioError([Problem(at, "", "is nested too deeply", fix)])
+    below = f"{path}." if path else ""
     if isinstance(value, Mapping):
-        return Tree({str(k): _planted(v, depth + 1) for k, v in value.items()}, at, {str(k): at for k in value})
+        named = {str(scalar(key, path, at, problems)): child for key, child in value.items()}
+        planted = {key: _planted(child, below + key, depth + 1, problems) for key, child in named.items()}
+        return Tree(planted, at, dict.fromkeys(named, at))
     if isinstance(value, (list, tuple)):
-        return Tree([_planted(item, depth + 1) for item in value], at)
-    return Tree(value, at)
+        return Tree([_planted(item, f"{below}{n}", depth + 1, problems) for n, item in enumerate(value)], at)
+    return Tree(scalar(value, path, at, problems), at)
 
 
 def _finish(tree: Tree, file: Path, sets: Sequence[str], data: DataFiles) -> Loaded:
@@ -114,13 +117,18 @@ def _finish(tree: Tree, file: Path, sets: Sequence[str], data: DataFiles) -> Loa
     try:
         scenario = Scenario.model_validate(values)
     except ValidationError as error:
-        spoilt = {(problem.position, problem.path) for problem in problems}
-        problems += [each for each in explain(error, tree) if (each.position, each.path) not in spoilt]
+        spoilt = set(map(_spoilt, problems))
+        problems += [each for each in explain(error, tree) if _spoilt(each) not in spoilt]
     found = crosscheck(values, trace_s)
     problems += [Problem(_nearest(positions, path), path, problem, fix) for path, problem, fix in found]
     if problems:
         raise ScenarioError(sorted(problems))
     return Loaded(scenario, file, positions, provenance, trace_s, tuple(sets))
+
+
+def _spoilt(problem: Problem) -> tuple[Position, str]:
+    """Return what tells whether two problems are about one value: its place, or its path where there are no lines."""
+    return problem.position, "" if problem.position.line else problem.path
 
 
 def _nearest(positions: Mapping[str, Position], path: str) -> Position:

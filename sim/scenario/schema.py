@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 
 from sim.kernel.distributions import Constant, Distribution, Exponential, Lognormal
 from sim.scenario.distributions import delay_s, describe, euros
-from sim.scenario.units import duration_s, rate_per_s, share, whole
+from sim.scenario.units import duration_s, number, rate_per_s, share, shown, whole
 
 HANG_TIME_S = 60.0
 """How long a hung call holds its worker unless its end says so (assumed)."""
@@ -23,12 +23,14 @@ SLO_LENGTH = 200
 _QUANTITY = {"type": ["string", "number"]}
 LAW = {"$comment": "law"}
 """Stands for the JSON schema of laws, which `sim.scenario.jsonschema` puts here."""
-Seconds = Annotated[
+AnySeconds = Annotated[
     float,
     BeforeValidator(duration_s),
     PlainSerializer(lambda s: f"{s!r} s", when_used="json"),
     WithJsonSchema({**_QUANTITY, "description": "a duration, such as 250 ms or 15 min"}),
 ]
+Seconds = Annotated[AnySeconds, Field(le=LONGEST_S)]
+"""A duration that somebody waits for."""
 PerSecond = Annotated[
     float,
     BeforeValidator(rate_per_s),
@@ -50,6 +52,7 @@ Euros = Annotated[
     PlainSerializer(lambda d: describe(d, "EUR"), when_used="json"),
     WithJsonSchema(LAW),
 ]
+Number = Annotated[float, BeforeValidator(number)]
 Whole = Annotated[int, BeforeValidator(whole)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 Workers = Annotated[Whole, Field(ge=0, le=1_000_000)]
@@ -58,13 +61,16 @@ Workers = Annotated[Whole, Field(ge=0, le=1_000_000)]
 class Section(BaseModel):
     """A section of a scenario: closed, frozen, written with the platform's names where they exist."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, arbitrary_types_allowed=True, allow_inf_nan=False
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, allow_inf_nan=False)
 
 
 def _extension(value: object) -> object:
-    return value if value == "none" else duration_s(value)
+    if value == "none":
+        return value
+    seconds = duration_s(value)
+    if seconds > LONGEST_S:
+        raise ValueError(f"is {shown(value)}; write at most {LONGEST_S:.15g} s, or none")
+    return seconds
 
 
 Extension = Annotated[
@@ -96,8 +102,8 @@ class Protocol(Section):
 class Run(Section):
     """How long, how often and from which seed."""
 
-    warm_up: Seconds = Field(default=600.0, le=LONGEST_S)
-    window: Seconds = Field(default=3600.0, gt=0, le=LONGEST_S)
+    warm_up: Seconds = 600.0
+    window: Seconds = Field(default=3600.0, gt=0)
     replications: Whole = Field(default=10, ge=1, le=100_000)
     seed: Whole = Field(default=1, ge=0, lt=2**63)
     confidence: Share = Field(default=0.95, gt=0, lt=1)
@@ -115,7 +121,7 @@ class Stage(Section):
 
 
 class Trace(Section):
-    """Arrival times from a CSV column: seconds from the start of the run, or ISO 8601 timestamps."""
+    """Arrival times from a CSV or Parquet column: seconds from the start of the run, or ISO 8601 timestamps."""
 
     file: str
     column: str
@@ -126,8 +132,10 @@ class Arrivals(Section):
 
     process: Literal["poisson", "constant"] = "poisson"
     rate: PerSecond | None = Field(default=None, le=FASTEST_PER_S)
-    profile: tuple[float, ...] | None = Field(default=None, min_length=24, max_length=24, description="mean 1")
-    start_hour: float = Field(default=0.0, ge=0, lt=24)
+    profile: tuple[Annotated[Number, Field(ge=0)], ...] | None = Field(
+        default=None, min_length=24, max_length=24, description="mean 1"
+    )
+    start_hour: Number = Field(default=0.0, ge=0, lt=24)
     ramp: tuple[Stage, ...] | None = Field(default=None, min_length=1)
     trace: Trace | None = None
 
@@ -135,7 +143,7 @@ class Arrivals(Section):
 class Cart(Section):
     """What is in a cart. The distribution of cart sizes is published nowhere: assumed."""
 
-    notices: dict[Annotated[int, Field(ge=1, le=5)], Share] = Field(default={1: 1.0}, min_length=1)
+    notices: dict[Annotated[Whole, Field(ge=1, le=5)], Share] = Field(default={1: 1.0}, min_length=1)
     amount: Euros = Field(
         default=euros({"lognormal": {"median": "65 EUR", "sigma": 1.5}}),
         description="amount of a notice; the default has a mean of 200 EUR, as published for 2020-2023",
@@ -228,8 +236,8 @@ class Processing(Section):
 class Jobs(Section):
     """Periods of the Node's jobs. Not published: assumed."""
 
-    mod3CancelV2: Seconds = Field(default=60.0, gt=0)  # noqa: N815
-    paSendRt: Seconds = Field(default=3600.0, gt=0)  # noqa: N815
+    mod3CancelV2: Seconds = Field(default=60.0, ge=1)  # noqa: N815
+    paSendRt: Seconds = Field(default=3600.0, ge=1, le=86400)  # noqa: N815
 
 
 class ResultCall(Section):
@@ -251,14 +259,14 @@ class NodeSection(Section):
 
 
 class Link(Section):
-    """One direction of a network link."""
+    """A network link: latency and loss of each of its directions."""
 
     latency: Delay = Field(default=Constant(0.01))
     loss: Share = 0.0
 
 
 class Links(Section):
-    """Links between the actors; each direction has the same latency distribution and loss."""
+    """Links between the actors."""
 
     checkout_node: Link = Link()
     node_ec: Link = Link()
@@ -326,7 +334,7 @@ class EcGroup(Servers):
     """A group of creditors; each has its own workers. Traffic within the group is Zipf with this exponent."""
 
     count: Whole = Field(default=1, ge=1, le=100_000)
-    zipf: float = Field(default=0.0, ge=0, le=5)
+    zipf: Number = Field(default=0.0, ge=0, le=5)
     pa_get_payment: Service = Field(default=Service(), alias="paGetPayment")
     pa_send_rt: Service = Field(default=Service(), alias="paSendRT")
 
@@ -339,7 +347,7 @@ class Psp(Servers):
     outcome_ko: Share = Field(default=0.0, description="an outcome KO, which the Node refuses (R10)")
     outcome_lost: Share = Field(default=0.0, description="the outcome is never sent")
     outcome_timeout: Seconds = Field(default=15.0, gt=0)
-    outcome_tries: Whole = Field(default=5, ge=1, le=50)
+    outcome_tries: Whole = Field(default=5, ge=1, le=12)
     outcome_slot: Seconds = 15.0
     outcome_after_ko: Share = Field(default=0.0, description="a stray outcome OK after its own KO (R8)")
     books_after_hang: Share = Field(default=0.0, description="a hung notification is booked all the same")
@@ -354,9 +362,9 @@ class Incident(Section):
     primitive: Literal["paGetPayment", "paSendRT", "pspNotifyPaymentV2"] | None = None
     at: Seconds | None = None
     duration: Seconds | None = Field(default=None, gt=0)
-    mtbf: Seconds | None = Field(default=None, ge=1, description="mean time from the end of one to the next")
+    mtbf: AnySeconds | None = Field(default=None, ge=1, description="mean time from the end of one to the next")
     mttr: Seconds | None = Field(default=None, gt=0, description="mean length of one")
-    factor: float = Field(default=1.0, gt=0, le=10_000, description="slow-down: service times are multiplied by it")
+    factor: Number = Field(default=1.0, gt=0, le=10_000, description="slow-down: service times are multiplied by it")
     share: Share = Field(default=1.0, description="lost_replies: how many of the replies are lost")
     ends: Ends = Field(default=Ends(), description="mix: replaces the ends of the calls")
     in_service: Literal["finish", "kill"] = Field(default="kill", description="outage: fate of calls in service")

@@ -1,12 +1,14 @@
 """YAML as a tree that remembers where everything was written.
 
-Reading is safe: no tags of other types, no duplicate keys, no files above a size, no aliases that blow up. A tree is
-what annotations are taken off, `extends` merges and `--set` changes, before the schema sees plain values. Every use of
-an alias becomes a tree of its own, so that a change to one leaves the others alone.
+Reading is safe: no tags of other types, no duplicate keys, no files above a size, no aliases that blow up, no halves of
+characters, no numbers longer than any float. A tree is what annotations are taken off, `extends` merges and `--set`
+changes, before the schema sees plain values. Every use of an alias becomes a tree of its own, so that a change to one
+leaves the others alone.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,8 @@ MAX_BYTES = size_bytes("5 MB")
 MAX_NODES = 200_000
 MAX_DEPTH = 30
 """No scenario is nested more deeply than a dozen levels."""
+MAX_DIGITS = 100
+"""Of a whole number: well within what a float can be."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -169,6 +173,30 @@ def parse(text: str, shown: str, problems: list[Problem], path: str = "", at: Po
     return _Builder(yaml, shown, problems, at).build(node, path, 0)
 
 
+def scalar(value: Any, path: str, at: Position, problems: list[Problem]) -> Any:
+    """Return a single value as it can be calculated with and written again; what cannot becomes one of `problems`.
+
+    Two halves of a character, as JSON may write it, become the character; text with one half loses it.
+    """
+    if isinstance(value, int) and abs(value) >= 10**MAX_DIGITS:
+        problems.append(_too_long(path, at))
+        return inf
+    if not isinstance(value, str):
+        return value
+    halves = value.encode("utf-16-le", "surrogatepass")
+    try:
+        return halves.decode("utf-16-le")
+    except UnicodeDecodeError as error:
+        half = int.from_bytes(halves[error.start : error.start + 2], "little")
+        problem = f"has #x{half:04x}, which is half of a character"
+        problems.append(Problem(at, path, problem, "write the whole character, or leave it out"))
+        return halves.decode("utf-16-le", "replace")
+
+
+def _too_long(path: str, at: Position) -> Problem:
+    return Problem(at, path, f"is a whole number of more than {MAX_DIGITS} digits", "write a shorter one")
+
+
 def _error(at: Position, problem: str, fix: str) -> ScenarioError:
     return ScenarioError([Problem(at, "", problem, fix)])
 
@@ -217,7 +245,10 @@ class _Builder:
 
     def _scalar(self, node: ScalarNode, kind: str, path: str, at: Position) -> Any:
         if kind in ("str", "timestamp", "merge"):
-            return node.value
+            return scalar(node.value, path, at, self.problems)
+        if kind == "int" and len(node.value) > MAX_DIGITS:
+            self.problems.append(_too_long(path, at))
+            return inf
         try:
             return self.yaml.constructor.construct_object(node)
         except (ValueError, OverflowError) as error:
@@ -227,8 +258,9 @@ class _Builder:
     def _mapping(self, pairs: list[tuple[Node, Node]], path: str, at: Position, depth: int) -> Tree:
         tree = Tree({}, at)
         for key_node, child in pairs:
-            key = str(key_node.value) if isinstance(key_node, ScalarNode) else ""
             there = self.at or Position(self.shown, key_node.start_mark.line + 1, key_node.start_mark.column + 1)
+            written = key_node.value if isinstance(key_node, ScalarNode) else ""
+            key = str(scalar(written, path, there, self.problems))
             below = f"{path}.{key}" if path else key
             if not key:
                 fix = "write a name before the colon"

@@ -71,6 +71,17 @@ def whole(value: Any) -> int:
     return int(value)
 
 
+def number(value: Any) -> float:
+    """Read a plain number, which may be negative."""
+    try:
+        read = math.nan if isinstance(value, bool) or not isinstance(value, (int, float, str)) else float(value)
+    except (ValueError, OverflowError):
+        read = math.nan
+    if not math.isfinite(read):
+        raise ValueError(f"{shown(value)} is not a finite number; write for example 0.8")
+    return read
+
+
 def shown(value: Any) -> str:
     """Write a value as its author would know it again, shortened."""
     if value is None:

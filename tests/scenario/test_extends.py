@@ -195,8 +195,7 @@ def test_a_circle_is_found_and_its_files_are_named(folder):
     folder.write("b.yaml", "name: b\nextends: a.yaml\n")
     circle = "goes round in a circle: {}  extend a file that extends none of these"
     assert folder.problems("extends: a.yaml\nname: s\n") == [
-        "b.yaml:2:10  extends  "
-        + circle.format("s.yaml extends a.yaml extends b.yaml extends a.yaml")
+        "b.yaml:2:10  extends  " + circle.format("s.yaml extends a.yaml extends b.yaml extends a.yaml")
     ]
     assert folder.problems("extends: ./s.yaml\nname: s\n") == [
         "s.yaml:1:10  extends  " + circle.format("s.yaml extends s.yaml")

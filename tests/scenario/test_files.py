@@ -136,10 +136,71 @@ def test_keys_that_are_no_names_are_refused(folder):
     ]
 
 
-def test_a_number_too_long_to_read_is_refused_at_its_place(folder):
-    """Python refuses to convert more than 4,300 digits."""
-    (found,) = folder.problems(SMALL + "run: {seed: " + "9" * 5_000 + "}\n")
-    assert found.startswith("s.yaml:10:13  run.seed  is no value: Exceeds the limit (4300 digits)")
+@pytest.mark.parametrize("written", ["9" * 101, "-" + "9" * 101, "9" * 5_000, "0x" + "F" * 5_000, "0o" + "7" * 200])
+@pytest.mark.parametrize(
+    ("place", "line", "column", "path"),
+    [
+        ("run: {seed: @}", 10, 13, "run.seed"),
+        ("run: {seed: {value: @, source: x}}", 10, 21, "run.seed.value"),
+        ("run: {window: @}", 10, 15, "run.window"),
+        ("cart: {amount: {lognormal: {median: 1 EUR, sigma: @}}}", 10, 51, "cart.amount.lognormal.sigma"),
+    ],
+)
+def test_a_whole_number_of_over_a_hundred_digits_is_refused_at_its_place(folder, written, place, line, column, path):
+    """Python converts no more than 4,300 decimal digits, and no float is beyond 309; nothing is that large."""
+    said = f"{path}  is a whole number of more than 100 digits  write a shorter one"
+    text = place.replace("@", written)
+    assert folder.problems(f"{SMALL}{text}\n") == [f"s.yaml:{line}:{column}  {said}"]
+
+
+def test_a_limit_of_a_range_or_a_key_may_be_no_longer(folder):
+    """Wherever in the file, in an assignment, and among plain values."""
+    found = folder.problems(f"{SMALL}run: {{seed: {{value: 3, assumed: x, range: [1, {'9' * 400}]}}}}\n")
+    said = "is a whole number of more than 100 digits  write a shorter one"
+    assert f"s.yaml:10:47  run.seed.range.1  {said}" in found
+    (found,) = folder.problems(SMALL, f"run.seed={'9' * 400}")
+    assert found.endswith(f"  run.seed  {said}")
+    values = dump(folder.load(SMALL).scenario)
+    for changed in ({"run": {"seed": 10**5000}}, {"run": {10**5000: 1}}):
+        with pytest.raises(ScenarioError, match="is a whole number of more than 100 digits"):
+            from_dict(values | changed)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ('title: "a\\ud800b"', "10:8  title"),
+        ('run: {seed: {value: 3, source: "\\udfff"}}', "10:32  run.seed.source"),
+        ('run: {seed: {value: 3, assumed: "a\\ud800b"}}', "10:33  run.seed.assumed"),
+        ('"\\ud800": 1', "10:1  (file)"),
+    ],
+)
+def test_half_a_character_is_refused_wherever_it_is_written(folder, text, place):
+    """A surrogate without the other one cannot be written to any file."""
+    half = "dfff" if "dfff" in text else "d800"
+    found = folder.problems(f"{SMALL}{text}\n")
+    assert found[0] == (
+        f"s.yaml:{place}  has #x{half}, which is half of a character  write the whole character, or leave it out"
+    )
+
+
+def test_half_a_character_is_refused_in_assignments_and_plain_values(folder):
+    """As in a file."""
+    (found,) = folder.problems(SMALL, 'run.seed={value: 3, source: "a\\ud800"}')
+    assert "run.seed.source  has #xd800, which is half of a character" in found
+    with pytest.raises(ScenarioError, match="title  has #xd800, which is half of a character"):
+        from_dict(dump(folder.load(SMALL).scenario) | {"title": "a\ud800"})
+
+
+def test_two_halves_are_a_character(folder):
+    """JSON writes U+1F600 as #xd83d and #xde00."""
+    assert folder.load(SMALL + 'title: "\\ud83d\\ude00"\n').scenario.title == "\U0001f600"
+
+
+def test_a_decimal_of_many_digits_is_too_large_for_anything(folder):
+    """It is infinite."""
+    (found,) = folder.problems(f"{SMALL}run: {{seed: {'9' * 5_000}.0}}\n")
+    assert found == "s.yaml:10:13  run.seed  inf is not a whole number  write for example 10"
 
 
 def test_a_merge_key_takes_over_what_is_not_written(folder):

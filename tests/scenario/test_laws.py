@@ -159,14 +159,18 @@ def test_a_law_of_scipy_that_may_be_negative_can_be_truncated():
         (
             {"lognormal": {"median": "1 s", "sigma": "1 s"}},
             "lognormal.sigma",
-            "is not a finite number; write for example 0.8",
+            "1 s is not a finite number; write for example 0.8",
         ),
         (
             {"gamma": {"scale": "1 s", "shape": math.nan}},
             "gamma.shape",
-            "is not a finite number; write for example 0.8",
+            "nan is not a finite number; write for example 0.8",
         ),
-        ({"gamma": {"scale": "1 s", "shape": True}}, "gamma.shape", "is not a finite number; write for example 0.8"),
+        (
+            {"gamma": {"scale": "1 s", "shape": True}},
+            "gamma.shape",
+            "true is not a finite number; write for example 0.8",
+        ),
         ({"exponential": {"mean": 0}}, "exponential.mean", "is not positive; write more than zero"),
         (
             {"exponential": {"mean": "-1 s"}},
@@ -197,6 +201,11 @@ def test_a_law_of_scipy_that_may_be_negative_can_be_truncated():
             {"lognormal": {"p50": "1 s", "sigma": 0.5}},
             "lognormal.sigma",
             "stands beside percentiles; write percentiles only, or parameters only",
+        ),
+        (
+            {"lognormal": {"p50": "1 s", "p50.0": "3 s", "p98": "4 s"}},
+            "lognormal.p50.0",
+            "is the percentile p50 once more; keep one of the two",
         ),
         ({"lognormal": {"p50": "0 s", "p98": "1 s"}}, "lognormal.p50", "is not positive; write more than zero"),
         ({"exponential": {"p0": "1 s"}}, "exponential", "p0 is not between p0 and p100; write for example p50"),
@@ -297,7 +306,7 @@ def test_a_law_of_scipy_that_may_be_negative_can_be_truncated():
             "scipy.shape",
             "is no parameter of the law; write name, a, loc and scale",
         ),
-        ({"scipy": {"name": "gamma", "a": "2 s"}}, "scipy.a", "is not a finite number; write for example 0.8"),
+        ({"scipy": {"name": "gamma", "a": "2 s"}}, "scipy.a", "2 s is not a finite number; write for example 0.8"),
         ({"scipy": {"name": "gamma", "a": -1}}, "scipy", "is no distribution for these shapes; see scipy.stats.gamma"),
         ({"scipy": {"name": "expon", "scale": 0}}, "scipy.scale", "is not positive; write more than zero"),
         (
@@ -359,9 +368,11 @@ def test_a_tail_beyond_all_bounds_must_be_cut():
     assert delay_s({"pareto": {"minimum": "1 s", "shape": 1}}) == law.Pareto(1.0, 1.0)
     cut = {"pareto": {"minimum": "1 s", "shape": 0.5}, "truncate": {"high": "6 h"}}
     assert delay_s(cut).quantile(1 - 1e-9) <= 21600
-    assert flaws({"lognormal": {"median": "1 s", "sigma": 1000}}) == flaws("31 d") == [
-        ("", "may be over 30 days; write truncate: {high: 6 h} beside it")
-    ]
+    assert (
+        flaws({"lognormal": {"median": "1 s", "sigma": 1000}})
+        == flaws("31 d")
+        == [("", "may be over 30 days; write truncate: {high: 6 h} beside it")]
+    )
     ((_, said),) = flaws("1000000000 EUR", euros)
     assert said.startswith("may be over 999999999.99 EUR")
     assert euros("999999999.99 EUR") == law.Constant(99_999_999_999.0)

@@ -55,7 +55,7 @@ PROBLEMS = """\
 10:3  run.jobs  is not known here  write one of warm_up, window, replications, seed, confidence, bin
 12:12  cart.notices  has shares that add up to 80%  write shares that add up to 100%
 12:21  cart.notices.7  is 7  write at most 5
-12:29  cart.notices.x  is x  write a whole number
+12:29  cart.notices.x  x is not a whole number  write for example 10
 13:11  cart.amount  12 is not an amount  write for example 12 EUR
 14:20  protocol.preset  is sanp  write sanp-3.6.1 or nodo-observed
 14:42  protocol.token_validity  is 45 min  write at most 1800 s
@@ -119,8 +119,14 @@ def marked(folder, text):
         ("arrivals: {rate: @1e7/s}", "arrivals.rate  is 1e7/s  write at most 1000000/s"),
         ("arrivals: {rate: 1/s, process: @often}", "arrivals.process  is often  write poisson or constant"),
         ("arrivals: {rate: 1/s, start_hour: @24}", "arrivals.start_hour  is 24  write less than 24"),
-        ("arrivals: {rate: 1/s, start_hour: @noon}", "arrivals.start_hour  is noon  write a number"),
-        ("arrivals: {rate: 1/s, start_hour: @.nan}", "arrivals.start_hour  is nan  write a finite number"),
+        (
+            "arrivals: {rate: 1/s, start_hour: @noon}",
+            "arrivals.start_hour  noon is not a finite number  write for example 0.8",
+        ),
+        (
+            "arrivals: {rate: 1/s, start_hour: @.nan}",
+            "arrivals.start_hour  nan is not a finite number  write for example 0.8",
+        ),
         (f"arrivals: {{rate: 1/s, profile: @{[1] * 23}}}", "arrivals.profile  has 23 entries  write 24 or more"),
         (f"arrivals: {{rate: 1/s, profile: @{[1] * 25}}}", "arrivals.profile  has 25 entries  write 24 or fewer"),
         (
@@ -128,8 +134,20 @@ def marked(folder, text):
             "arrivals.profile  has the mean 1.042  write 24 factors whose mean is 1",
         ),
         (
-            f"arrivals: {{rate: 1/s, profile: @{[3, -1] + [1] * 22}}}",
-            "arrivals.profile  has a negative value  write 24 factors of zero or more",
+            f"arrivals: {{rate: 1/s, profile: [3, @-1, {', '.join('1' * 22)}]}}",
+            "arrivals.profile.1  is -1  write at least 0",
+        ),
+        (
+            f"arrivals: {{rate: 1/s, profile: [3, @'-1', {', '.join('1' * 22)}]}}",
+            "arrivals.profile.1  is -1  write at least 0",
+        ),
+        (
+            f"arrivals: {{rate: 1/s, profile: @{['100'] * 24}}}",
+            "arrivals.profile  has the mean 100  write 24 factors whose mean is 1",
+        ),
+        (
+            f"arrivals: {{rate: 1/s, profile: [@true, {', '.join('1' * 23)}]}}",
+            "arrivals.profile.0  true is not a finite number  write for example 0.8",
         ),
         (
             f"arrivals: {{profile: @{[1] * 24}, ramp: [{{duration: 1 s, rate: 1/s}}]}}",
@@ -145,10 +163,17 @@ def marked(folder, text):
             "arrivals: @{rate: 1000000/s}",
             "arrivals  asks for up to 4.2e+09 carts  write a lower rate or a shorter window, for at most 1e+09",
         ),
+        (
+            f"arrivals: @{{rate: 100000/s, profile: {[24] + [0] * 23}}}",
+            "arrivals  asks for up to 1e+10 carts  write a lower rate or a shorter window, for at most 1e+09",
+        ),
     ],
 )
 def test_arrivals_come_in_exactly_one_way(folder, text, said):
-    """A rate, a ramp or a trace; 1,000,000/s for 4,200 s are 4.2 x 10^9 carts."""
+    """A rate, a ramp or a trace; 1,000,000/s for 4,200 s are 4.2 x 10^9 carts.
+
+    And 24 times 100,000/s, in the hour that has all of a day's, 1.008 x 10^10.
+    """
     (place,), found = marked(folder, SMALL.replace("arrivals: {rate: 10/s}", text))
     assert found == [f"{place}  {said}"]
 
@@ -167,6 +192,16 @@ def test_arrivals_come_in_exactly_one_way(folder, text, said):
         ("protocol: {token_validity: @0 s}", "protocol.token_validity  is 0 s  write more than 0 s"),
         ("protocol: {token_extension: @[1]}", "protocol.token_extension  a list is not a quantity"),
         ("protocol: {idempotency: @2}", "protocol.idempotency  is 2  write true or false"),
+        ("cart: {notices: {1: 50%, @' 1': 50%}}", "cart.notices. 1   1 is not a whole number  write for example 10"),
+        ("cart: {notices: {1: 50%, @1.0: 50%}}", "cart.notices.1.0  1.0 is not a whole number  write for example 10"),
+        ("cart: {notices: {1: 50%, 01: @50%}}", "cart.notices.01  is the size 1 once more  keep one of the two"),
+        (
+            "protocol: {token_extension: @367 d}",
+            "protocol.token_extension  is 367 d  write at most 31622400 s, or none",
+        ),
+        ("checkout: {redirect_wait: @367 d}", "checkout.redirect_wait  is 367 d  write at most 31622400 s"),
+        ("node: {jobs: {mod3CancelV2: @999 ms}}", "node.jobs.mod3CancelV2  is 999 ms  write at least 1 s"),
+        ("node: {jobs: {paSendRt: @25 h}}", "node.jobs.paSendRt  is 25 h  write at most 86400 s"),
         ("node: {jobs: {@mod3cancelv2: 1 s}}", "node.jobs.mod3cancelv2  is not known here  did you mean mod3CancelV2?"),
         ("node: {ec_pool: {size: 3, shared: @maybe}}", "node.ec_pool.shared  is maybe  write true or false"),
         ("links: {node_ec: {latency: @-1 ms}}", "links.node_ec.latency  -1 ms is negative"),
@@ -284,6 +319,72 @@ def test_an_incident_says_what_happens_to_whom_and_when(folder, incident, said):
     """Its position is its own, or that of the value that is wrong."""
     (place,), (found,) = marked(folder, f"{SMALL}incidents:\n  - {incident}\n")
     assert found.startswith(f"{place}  incidents.{said}")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "checkout: {activation: {wait: @366 d}}",
+            "checkout.activation.wait  makes 6.32e+07 s in all with 3 tries  write a shorter one or fewer tries",
+        ),
+        (
+            "checkout: {close: {wait: @62 d}}",
+            "checkout.close.wait  makes 3.21e+07 s in all with 3 retries  write a shorter one or fewer retries",
+        ),
+        (
+            "checkout: {refund: {wait: @8 d, retries: 10}}",
+            "checkout.refund.wait  makes 3.8e+07 s in all with 10 retries  write a shorter one or fewer retries",
+        ),
+        (
+            "node: {result: {wait: @74 d}}",
+            "node.result.wait  makes 3.2e+07 s in all with 5 retries  write a shorter one or fewer retries",
+        ),
+    ],
+)
+def test_nobody_waits_longer_in_all_than_the_longest_run(folder, text, said):
+    """366 days are 31,622,400 s.
+
+    2 x 366 d before the second and third try; 1 + 2 + 3 = 6 times 62 d; 1 + ... + 10 = 55 times 8 d; 5 times 74 d.
+    """
+    (place,), found = marked(folder, f"{SMALL}{text}\n")
+    assert found == [f"{place}  {said}, for at most 31622400 s"]
+    shorter = text.replace("@", "").replace("366 d", "180 d").replace("62 d", "61 d").replace("8 d", "6 d")
+    assert folder.load(SMALL + shorter.replace("74 d", "73 d"))
+
+
+def test_outcomes_are_sent_again_for_no_longer_than_the_longest_run(folder):
+    """Twelve tries wait for (2^1 - 1) + ... + (2^11 - 1) = 2^12 - 13 = 4,083 slots: 2.15 h each make 366 days."""
+    text = SMALL.replace("{name: psp-b, ", "{name: psp-b, outcome_tries: 12, outcome_slot: @130 min, ")
+    (place,), found = marked(folder, text)
+    assert found == [
+        f"{place}  psps.psp-b.outcome_slot  makes 3.18e+07 s in all with 12 outcome_tries  "
+        "write a shorter one or fewer outcome_tries, for at most 31622400 s"
+    ]
+    assert folder.load(text.replace("@130", "129"))
+    assert folder.problems(SMALL.replace("{name: psp-b, ", "{name: psp-b, outcome_tries: 13, ")) == [
+        "s.yaml:9:34  psps.psp-b.outcome_tries  is 13  write at most 12"
+    ]
+
+
+def test_a_run_has_bins_that_can_be_kept(folder):
+    """100 days of a minute are 144,000 bins; 87 s make 99,311 of them, 86 s 100,466."""
+    text = "run: {warm_up: 0, window: 100 d, bin: @60 s}\n"
+    (place,), found = marked(folder, SMALL + text)
+    assert found == [f"{place}  run.bin  makes 144000 bins of 60 s  write 87 s or more, for at most 100000"]
+    assert folder.load(SMALL + text.replace("@60 s", "87 s"))
+
+
+def test_incidents_at_random_are_as_many_as_can_be_kept(folder):
+    """30 days are 2,592,000 s: one every 21 s makes 123,429, one every 26 s 99,692."""
+    run = "run: {warm_up: 0, window: 30 d, bin: 1 min}\n"
+    text = "incidents: [{target: node, effect: outage, mtbf: @20 s, mttr: 1 s}]\n"
+    (place,), found = marked(folder, SMALL + run + text)
+    assert found == [
+        f"{place}  incidents.0.mtbf  makes about 1.2e+05 incidents in 2592000 s  "
+        "write a longer time, for at most 100000"
+    ]
+    assert folder.load(SMALL + run + text.replace("@20 s", "25 s"))
 
 
 def test_two_incidents_of_one_name_are_told_apart_by_nobody(folder):
