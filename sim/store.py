@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from sim.analysis.document import MANIFEST_OF_RUN, MANIFEST_OF_SWEEP
 from sim.records import STORED, Column, Records, stored
 
 if TYPE_CHECKING:
@@ -253,9 +254,6 @@ def read_tallies(run: Path) -> list[bytes]:
     return packed
 
 
-_MANIFEST_HAS = ("scenario", "seed", "sets", "provenance", "replications", "command", "versions", "git_commit")
-
-
 def read_document(run: Path, name: str = MANIFEST) -> Any:
     """Read the manifest or the summary of a run; raises `StoreError`."""
     try:
@@ -267,7 +265,8 @@ def read_document(run: Path, name: str = MANIFEST) -> Any:
 def read_manifest(place: Path) -> dict[str, Any]:
     """Read the manifest of a run or a sweep that is to be shown; raises `StoreError` when it lacks what all have."""
     manifest = read_document(place)
-    lacks = [key for key in _MANIFEST_HAS if not isinstance(manifest, dict) or key not in manifest]
+    keys = MANIFEST_OF_SWEEP if (place / POINTS).is_file() else MANIFEST_OF_RUN
+    lacks = [key for key in keys if not isinstance(manifest, dict) or key not in manifest]
     if not lacks and not (isinstance(manifest["scenario"], dict) and "name" in manifest["scenario"]):
         lacks = ["scenario.name"]
     if lacks:

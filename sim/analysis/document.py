@@ -1,7 +1,8 @@
-"""The structure of the JSON document in which a run's figures are given: `summary.json`, and `--format json`.
+"""The structure of the JSON documents: the figures of a run (`summary.json`, `--format json`), and manifests.
 
-It is text: `Summary.to_json` builds the document, a test compares the two, and `docs/metrics.md` prints this table. A
-key is never renamed or dropped without saying so in the changelog; others read it.
+It is text: `Summary.to_json` builds the first document, a test compares the two, and `docs/metrics.md` and
+`results/README.md` print these tables. A manifest that lacks one of its keys is not read. A key is never renamed or
+dropped without saying so in the changelog; others read it.
 """
 
 from collections.abc import Mapping
@@ -71,3 +72,46 @@ DOCUMENT: Mapping[str, str] = {
 A word in capitals stands for any name. An estimate is `{"mean", "low", "high", "n"}`; `ESTIMATE` stands for these four
 beside the other keys. What is not known is null.
 """
+
+_OF_SCENARIO: Mapping[str, str] = {
+    "scenario": "the scenario as resolved, every default spelled out",
+    "file": "the scenario file",
+    "sets": "assignments of the command line (`--set`)",
+    "provenance": "of each annotated value: path, value, source or assumption, range",
+    "seed": "the seed of all random draws",
+    "fingerprint": "hash of everything that the records depend on but the number of the replication",
+}
+_OF_PROGRAM: Mapping[str, str] = {
+    "versions": "of Python, of this program and of the libraries that figures depend on",
+    "git_commit": "commit of the program, where it runs from a checkout",
+    "git_changed": "whether files of the program differ from that commit",
+    "machine": "system, processor and number of cores",
+}
+MANIFEST_OF_RUN: Mapping[str, str] = {
+    **_OF_SCENARIO,
+    "replications": "numbers of the replications in this run",
+    "replications_asked": "how many were asked for; `auto` for as many as it takes",
+    "stopping": "with `auto`: precision and maximum, and the reason for stopping, with what was left undecided then",
+    "recorded": "tables recorded on request (`--record`)",
+    "interrupted": "whether the run was stopped before all of them were finished",
+    "command": "the command line",
+    "started": "when the run began, UTC",
+    "wall_s": "seconds that it took",
+    "jobs": "processes that it might use",
+    "events": "events simulated",
+    "activations": "activations simulated",
+    **_OF_PROGRAM,
+}
+"""What `manifest.json` of a run has."""
+MANIFEST_OF_SWEEP: Mapping[str, str] = {
+    **_OF_SCENARIO,
+    "design": "`grid`, `list`, `lhs` or `sobol`",
+    "varied": "what was written of each path that is varied",
+    "points": "how many points there are",
+    "replications": "how many there are of each point; `auto` for as many as it took",
+    "stopping": "with `auto`: precision and maximum",
+    "slos": "of each objective as written, what the columns are called that have its estimate",
+    "command": "the command line",
+    **_OF_PROGRAM,
+}
+"""What `manifest.json` of a sweep has; what is said of a key as of a run is the same."""

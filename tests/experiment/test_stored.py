@@ -110,11 +110,11 @@ def test_documents_that_are_none_are_refused(run, name, text):
         sim.read(run.folder)
 
 
-@pytest.mark.parametrize("text", ["{}", "[]", '{"scenario": {}}'])
-def test_the_manifest_of_a_sweep_that_is_none_is_refused(tmp_path, text):
+@pytest.mark.parametrize(("text", "lacks"), [("{}", "scenario"), ("[]", "scenario"), ('{"scenario": {}}', "file")])
+def test_the_manifest_of_a_sweep_that_is_none_is_refused(tmp_path, text, lacks):
     """As that of a run: an error that names the file, and what it lacks."""
     (tmp_path / "small.yaml").write_text(json.dumps(WORLD), encoding="utf-8")
     made = sim.sweep(tmp_path / "small.yaml", {"psps.psp-b.outcome_lost": "10%"}, replications=2, out=tmp_path)
     (made.folder / "manifest.json").write_text(text, encoding="utf-8")
-    with pytest.raises(StoreError, match=r"manifest\.json: is damaged, or of another version: it lacks s"):
+    with pytest.raises(StoreError, match=rf"manifest\.json: is damaged, or of another version: it lacks {lacks};"):
         sim.read(made.folder)

@@ -8,9 +8,10 @@ import re
 from collections import Counter
 
 import pytest
+from experiment.tiny import tiny
 
 import sim
-from sim.analysis.document import DOCUMENT
+from sim.analysis.document import DOCUMENT, MANIFEST_OF_RUN, MANIFEST_OF_SWEEP
 from sim.analysis.metrics import METRICS
 from sim.protocol.faults import FAULTS, Fault
 from sim.protocol.invariants import INVARIANTS
@@ -22,7 +23,7 @@ from sim.records import STORED
 from sim.report import markdown
 from sim.report.conformance import REASONS, Conformance, conformance_of
 from sim.report.markdown import notes, table
-from sim.report.reference import CASES_FILE, MANIFEST, ROOT, RULES_TESTS, pages, protocol_page
+from sim.report.reference import CASES_FILE, ROOT, RULES_TESTS, pages, protocol_page
 from sim.store import MANIFEST as MANIFEST_FILE
 from sim.store import SUMMARY, TALLIES
 
@@ -66,6 +67,8 @@ def test_the_records_page_has_every_column_of_every_file(made):
     sections = re.split(r"^## ", made["results/README.md"], flags=re.MULTILINE)
     by_file = {section.split("`")[1]: section for section in sections if section.startswith("`")}
     assert set(by_file) == {f"{name}.parquet" for name in STORED} | {MANIFEST_FILE}
+    for structure in (MANIFEST_OF_RUN, MANIFEST_OF_SWEEP):
+        assert all(f"| `{key}` | {meaning} |" in made["results/README.md"] for key, meaning in structure.items())
     for name, columns in STORED.items():
         rows = re.findall(r"^\| `(\w+)` \|", by_file[f"{name}.parquet"], re.MULTILINE)
         assert rows == ["replication", *(column.name for column in columns)]
@@ -96,10 +99,16 @@ def test_a_run_leaves_the_manifest_and_the_files_that_are_described(tmp_path):
         "psps": [{"name": "psp", "share": 1}],
     }
     run = sim.run(scenario, out=tmp_path, record=("calls", "states"))
-    assert set(json.loads((run.folder / MANIFEST_FILE).read_text(encoding="utf-8"))) == set(MANIFEST)
+    assert set(json.loads((run.folder / MANIFEST_FILE).read_text(encoding="utf-8"))) == set(MANIFEST_OF_RUN)
     assert {file.name for file in run.folder.iterdir()} == {
         MANIFEST_FILE, SUMMARY, TALLIES, *(f"{name}.parquet" for name in STORED),
     }  # fmt: skip
+
+
+def test_a_sweep_leaves_the_manifest_that_is_described(tmp_path):
+    """Two points: the keys of its manifest are those of the table."""
+    made = sim.sweep(tiny(tmp_path), {"psps.psp-a.workers": [2, 4]}, replications=1, out=tmp_path)
+    assert set(json.loads((made.folder / MANIFEST_FILE).read_text(encoding="utf-8"))) == set(MANIFEST_OF_SWEEP)
 
 
 # --- protocol -------------------------------------------------------------------------------------------------------

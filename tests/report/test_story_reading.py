@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from sim.analysis.document import MANIFEST_OF_SWEEP
 from sim.reader import Recorded
 from sim.records import EXPIRY_CAUSES
 from sim.report.stories.picking import Pick, pick
@@ -86,11 +87,13 @@ def test_a_run_without_what_a_story_needs_names_the_command_that_records_it(tmp_
 
 
 def test_what_is_no_run_is_refused(tmp_path):
-    """An empty folder, and a folder with a manifest of something else, such as a sweep."""
+    """An empty folder, and the folder of a sweep, which has a table of points."""
     with pytest.raises(StoreError, match="give the folder of a run"):
         Recorded(tmp_path)
-    sweep = dict.fromkeys(("seed", "sets", "provenance", "replications", "command", "versions", "git_commit", "varied"))
-    (tmp_path / "manifest.json").write_text(json.dumps({"scenario": {"name": "swept"}, **sweep}))
+    (tmp_path / "points.parquet").touch()
+    (tmp_path / "manifest.json").write_text(
+        json.dumps({**dict.fromkeys(MANIFEST_OF_SWEEP), "scenario": {"name": "swept"}})
+    )
     with pytest.raises(StoreError, match="is not the folder of a run; give results/SCENARIO/RUN"):
         Recorded(tmp_path)
 

@@ -5,14 +5,16 @@ import json
 from datetime import UTC, datetime
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from model.worlds import run, world
 
 import sim.store
+from sim.analysis.document import MANIFEST_OF_RUN, MANIFEST_OF_SWEEP
 from sim.model.run import replicate
 from sim.records import STORED
-from sim.store import StoreError, begin, read_document, read_table
+from sim.store import StoreError, begin, read_document, read_manifest, read_table, reading
 
 
 class Noon(datetime):
@@ -189,3 +191,31 @@ def test_documents_are_json_that_any_reader_takes(tmp_path):
     assert json.loads((place / "manifest.json").read_bytes()) == {"name": "città"}
     with pytest.raises(ValueError, match="not JSON compliant"):
         begin(tmp_path, "by-hand", "f" * 64).finish({"mean": float("nan")}, {}, [])
+
+
+def test_a_name_that_is_no_text_is_written_and_read_again(tmp_path):
+    r"""A file of a scenario may be called so, b\xff.yaml: its document is UTF-8, and has the name."""
+    place = begin(tmp_path, "by-hand", "f" * 64).finish({"file": "b\udcff.yaml"}, {}, [])
+    assert (place / "manifest.json").read_bytes().decode("utf-8").splitlines()[1] == r' "file": "b\udcff.yaml"'
+    assert read_document(place) == {"file": "b\udcff.yaml"}
+
+
+@pytest.mark.parametrize(("structure", "sweep"), [(MANIFEST_OF_RUN, False), (MANIFEST_OF_SWEEP, True)])
+def test_a_manifest_that_lacks_a_key_is_refused_by_its_name(tmp_path, structure, sweep):
+    """Whichever it is, since somebody reads it; one that has all is read."""
+    if sweep:
+        (tmp_path / "points.parquet").touch()
+    whole = {**dict.fromkeys(structure), "scenario": {"name": "by-hand"}}
+    (tmp_path / "manifest.json").write_text(json.dumps(whole))
+    assert read_manifest(tmp_path) == whole
+    for key in structure:
+        (tmp_path / "manifest.json").write_text(json.dumps({each: whole[each] for each in whole if each != key}))
+        with pytest.raises(StoreError, match=f"it lacks {key}; run it again"):
+            read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize("error", [pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowKeyError, OSError])
+def test_whatever_arrow_says_of_a_file_is_an_error_of_the_store(tmp_path, error):
+    """Its errors have no one base among Python's own."""
+    with pytest.raises(StoreError, match="carts: is not a table of a run"), reading(tmp_path / "carts"):
+        raise error("of another format")
