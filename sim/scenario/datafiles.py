@@ -22,9 +22,11 @@ from sim.scenario.units import size_bytes
 
 Array = npt.NDArray[Any]
 MAX_BYTES = size_bytes("500 MB")
+"""Of a file, and of what a compressed one holds."""
 MAX_SAMPLES = 100_000
 """Samples of one law: more of them say little more, and are carried to every process and written to every manifest."""
-
+MAX_ARRIVALS = 20_000_000
+"""Rows of a trace, which is read whole."""
 
 NOTHING = Empirical((0.0,))
 """Stands where samples cannot be had, so that the rest of the scenario can be checked."""
@@ -55,7 +57,7 @@ class DataFiles:
         trace = arrivals.value.get("trace") if arrivals is not None and isinstance(arrivals.value, dict) else None
         if trace is None or not isinstance(trace.value, dict) or not {"file", "column"} <= set(trace.value):
             return None  # the schema says what is missing
-        return self._read(trace, "arrivals.trace", _moments)
+        return self._read(trace, "arrivals.trace", _moments, MAX_ARRIVALS, f"give at most {MAX_ARRIVALS}")
 
     def _fill(self, tree: Tree, path: str) -> None:
         if not isinstance(tree.value, dict) or "values" in tree.value:
@@ -65,16 +67,21 @@ class DataFiles:
             self.problems.append(Problem(tree.at, path, "needs file, column and unit", fix))
             samples = None
         else:
-            samples = self._read(tree, path, _samples)
+            fix = f"give at most {MAX_SAMPLES}, or quantiles"
+            samples = self._read(tree, path, _samples, MAX_SAMPLES, fix)
         if samples is None:
             tree.value = NOTHING
         else:
             tree.value = {"samples": Tree(samples, tree.at), "unit": tree.value["unit"]}
 
-    def _read(self, tree: Tree, path: str, read: Callable[[Any], Array]) -> Array | None:
+    def _read(self, tree: Tree, path: str, read: Callable[[Any], Array], most: int, fewer: str) -> Array | None:
+        """Read a column of at most so many rows; `fewer` is what to do when there are more."""
         file, column = tree.value["file"], tree.value["column"]
         try:
-            return read(_column(self._find(file), column.value))
+            found = _column(self._find(file), column.value, most)
+            if not isinstance(found, int):
+                return read(found)
+            raise _DataError(f"has {found} rows; {fewer}")
         except _DataError as error:
             problem, _, fix = str(error).partition("; ")
             self.problems.append(Problem(tree.value[error.key].at, f"{path}.{error.key}", problem, fix))
@@ -97,33 +104,52 @@ class DataFiles:
         return file
 
 
-def _column(file: Path, column: Any) -> pa.ChunkedArray:
-    """Read one column of a CSV or Parquet file."""
+def _column(file: Path, column: Any, most: int) -> pa.ChunkedArray | int:
+    """Read one column of a CSV or Parquet file, or return how many rows it has if they are too many."""
     try:
-        if file.suffix.lower() == ".parquet":
-            names = pq.read_schema(file).names
-        else:
-            with pyarrow.csv.open_csv(file) as reader:
-                names = reader.schema.names
-        if column not in names:
-            raise _DataError(f"is no column of {file.name}; {suggestion(column, names)}", "column")
-        if names.count(column) > 1:
-            raise _DataError(f"is a column that {file.name} has twice; give every column its own name", "column")
-        if file.suffix.lower() == ".parquet":
-            return pq.read_table(file, columns=[column]).column(0)
-        options = pyarrow.csv.ConvertOptions(include_columns=[column])
-        return pyarrow.csv.read_csv(file, convert_options=options).column(0)
+        return (_parquet if file.suffix.lower() == ".parquet" else _csv)(file, column, most)
+    except UnicodeDecodeError:
+        raise _DataError(_not_utf_8(file)) from None
     except (pa.ArrowException, OSError, ValueError) as error:
         said = str(error).partition("\n")[0]
         raise _DataError(f"names {file.name}, which cannot be read: {said}; give a CSV or Parquet file") from None
 
 
+def _parquet(file: Path, column: Any, most: int) -> pa.ChunkedArray | int:
+    """Look at the footer first: a small file may hold any number of equal rows."""
+    footer = pq.read_metadata(file)
+    _check_name(file, column, footer.schema.to_arrow_schema().names)
+    return footer.num_rows if footer.num_rows > most else pq.read_table(file, columns=[column]).column(0)
+
+
+def _csv(file: Path, column: Any, most: int) -> pa.ChunkedArray | int:
+    with pa.input_stream(file) as stream:  # decompresses by the name, for example values.csv.gz
+        data = stream.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise _DataError(f"names {file.name}, which holds over {MAX_BYTES / 1e6:g} MB; give fewer rows")
+    with pyarrow.csv.open_csv(pa.BufferReader(data)) as reader:
+        _check_name(file, column, reader.schema.names)
+    options = pyarrow.csv.ConvertOptions(include_columns=[column])
+    read = pyarrow.csv.read_csv(pa.BufferReader(data), convert_options=options).column(0)
+    if pa.types.is_binary(read.type):
+        raise _DataError(_not_utf_8(file))
+    return len(read) if len(read) > most else read
+
+
+def _not_utf_8(file: Path) -> str:
+    return f"names {file.name}, which is not UTF-8; save the file as UTF-8"
+
+
+def _check_name(file: Path, column: Any, names: list[str]) -> None:
+    if column not in names:
+        raise _DataError(f"is no column of {file.name}; {suggestion(column, names)}", "column")
+    if names.count(column) > 1:
+        raise _DataError(f"is a column that {file.name} has twice; give every column its own name", "column")
+
+
 def _samples(column: pa.ChunkedArray) -> Array:
     """Return values of zero or more."""
-    values = _numbers(column, "write numbers only")
-    if len(values) > MAX_SAMPLES:
-        raise _DataError(f"has {len(values)} rows; give at most {MAX_SAMPLES}, or quantiles")
-    return values
+    return _numbers(column, "write numbers only")
 
 
 def _moments(column: pa.ChunkedArray) -> Array:
@@ -131,12 +157,25 @@ def _moments(column: pa.ChunkedArray) -> Array:
     if not (pa.types.is_string(column.type) or pa.types.is_timestamp(column.type) or pa.types.is_date(column.type)):
         return _numbers(column, "write seconds from the start of the run, or ISO 8601 timestamps")
     try:
-        stamps = pc.cast(pc.cast(column, pa.timestamp("us")), pa.int64())
+        stamps = _stamps(column)
+        since = pc.subtract_checked(pc.cast(stamps, pa.int64()), pc.cast(pc.min(stamps), pa.int64()))
     except pa.ArrowException:
         problem = "has values that are no times"
         raise _DataError(f"{problem}; write ISO 8601 timestamps, or seconds", "column") from None
-    values = _complete(np.asarray(stamps.to_numpy(), dtype=float) / 1e6)
-    return np.asarray(values - values.min())
+    return _complete(np.asarray(since.to_numpy(), dtype=float) / _PER_S[stamps.type.unit])
+
+
+_PER_S = {"s": 1e0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+
+
+def _stamps(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return timestamps as exact as they are written: nanoseconds do for less than 600 years."""
+    if pa.types.is_timestamp(column.type):
+        return column
+    try:
+        return pc.cast(column, pa.timestamp("us"))
+    except pa.ArrowException:
+        return pc.cast(column, pa.timestamp("ns"))
 
 
 def _numbers(column: pa.ChunkedArray, fix: str) -> Array:

@@ -1,9 +1,9 @@
 """What looks wrong before anything is simulated: sums that can be done by hand.
 
-Four questions: is a station offered more work than its workers can do, would retries bring it there, does a caller
-give up before the one it calls may answer, and do tokens live as long as the flow they cover. Loads are means at the
-peak of arrivals, times are 98th percentiles: close enough to warn, and no substitute for a run. Incidents are left
-out: they are there to break things.
+Five questions: is a trace longer than the run, is a station offered more work than its workers can do, would retries
+bring it there, does a caller give up before the one it calls may answer, and do tokens live as long as the flow they
+cover. Loads are means at the peak of arrivals, times are 98th percentiles: close enough to warn, and no substitute for
+a run. Incidents are left out: they are there to break things.
 """
 
 import math
@@ -41,6 +41,7 @@ def preflight(loaded: Loaded) -> list[Finding]:
     scenario, settings = loaded.scenario, settings_of(loaded.scenario.protocol)
     rates = _rates(loaded)
     found = [
+        *_trace(loaded),
         *(each for station in _stations(scenario, settings) for each in _load(station, rates)),
         *_timeouts(scenario, settings),
         *_answers(scenario, settings),
@@ -48,6 +49,18 @@ def preflight(loaded: Loaded) -> list[Finding]:
     ]
     findings = [Finding(loaded.position(path), path, problem, fix, severe) for path, problem, fix, severe in found]
     return sorted(findings, key=lambda finding: (not finding.severe, finding.position, finding.path))
+
+
+# --- trace ---------------------------------------------------------------------------------------------------------
+
+
+def _trace(loaded: Loaded) -> Found:
+    """Say how much of a trace comes too late."""
+    times_s, end_s = loaded.trace_s, loaded.scenario.run.warm_up + loaded.scenario.run.window
+    if times_s is not None and (times_s >= end_s).any():
+        late = int((times_s >= end_s).sum())
+        problem = f"has {late} of {len(times_s)} rows at or after {end_s:.15g} s, when arrivals end"
+        yield "arrivals.trace", problem, "write a longer window, or leave those rows out", False
 
 
 # --- load -----------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Data files: samples of an empirical law, and the arrival times of a trace."""
 
+import gzip
 import os
 
 import numpy as np
@@ -102,8 +103,9 @@ def test_plain_values_name_files_relative_to_a_folder(folder):
         ("ms\n", "13:13  {}.file  has no rows  give at least one"),
         ("", "13:13  {}.file  names data.csv, which cannot be read: Empty CSV file  give a CSV or Parquet file"),
         ("ms,x\n1\n", "13:13  {}.file  names data.csv, which cannot be read: CSV parse error"),
-        (b"m\xe8s\n1\n", "13:13  {}.file  names data.csv, which cannot be read: 'utf-8' codec can't decode"),
-        (b"ms\n\xe8\n", "14:15  {}.column  has values that are no numbers  write numbers only"),
+        (b"m\xe8s\n1\n", "13:13  {}.file  names data.csv, which is not UTF-8  save the file as UTF-8"),
+        (b"ms\n\xe8\n", "13:13  {}.file  names data.csv, which is not UTF-8  save the file as UTF-8"),
+        ("ms\n1\n".encode("utf-16"), "13:13  {}.file  names data.csv, which is not UTF-8  save the file as UTF-8"),
         (bytes(range(256)), "13:13  {}.file  names data.csv, which cannot be read: "),
     ],
 )
@@ -143,6 +145,33 @@ def test_too_many_samples_are_refused(folder, monkeypatch):
     folder.write("data.csv", "ms\n" + "1\n" * 6)
     (found,) = folder.problems(SMALL + THINKING)
     assert found == "s.yaml:13:13  citizen.think_time.empirical.file  has 6 rows  give at most 5, or quantiles"
+
+
+def test_the_rows_of_parquet_are_counted_before_they_are_read(folder, monkeypatch):
+    """A million equal rows take little room in a file, and much elsewhere."""
+    pq.write_table(pa.table({"ms": np.ones(1_000_000)}), folder.path / "data.parquet")
+    monkeypatch.setattr(datafiles.pq, "read_table", None)
+    (found,) = folder.problems(SMALL + THINKING.replace("data.csv", "data.parquet"))
+    assert found.endswith("empirical.file  has 1000000 rows  give at most 100000, or quantiles")
+
+
+def test_a_trace_has_as_many_rows_as_can_be_kept(folder, monkeypatch):
+    """Here five."""
+    monkeypatch.setattr(datafiles, "MAX_ARRIVALS", 5)
+    assert arrivals(folder, "at\n" + "1\n" * 5) == [1.0] * 5
+    folder.write("carts.csv", "at\n" + "1\n" * 6)
+    assert folder.problems(TRACE) == ["s.yaml:2:26  arrivals.trace.file  has 6 rows  give at most 5"]
+
+
+def test_compressed_files_are_read_up_to_the_size_of_any_file(folder, monkeypatch):
+    """Here 1,000 bytes: 900 of zeros are read from 30, and 1,100 are not."""
+    monkeypatch.setattr(datafiles, "MAX_BYTES", 1000)
+    text = SMALL + THINKING.replace("data.csv", "data.csv.gz")
+    folder.write("data.csv.gz", gzip.compress(b"ms\n" + b"0\n" * 450))
+    assert len(folder.load(text).scenario.citizen.think_time.values) == 450
+    folder.write("data.csv.gz", gzip.compress(b"ms\n" + b"0\n" * 550))
+    (found,) = folder.problems(text)
+    assert found.endswith("empirical.file  names data.csv.gz, which holds over 0.001 MB  give fewer rows")
 
 
 def test_an_enormous_file_is_not_read(folder):
@@ -207,6 +236,8 @@ def test_a_trace_in_seconds_is_taken_as_it_is(folder):
         ("2024-11-28T11:25:00", "2024-11-28T11:25:01.250", "2024-11-28T11:24:59"),
         ("2024-11-28 11:25:00", "2024-11-28 11:25:01.250", "2024-11-28 11:24:59"),
         ("2024-11-28T11:25:00Z", "2024-11-28T11:25:01.250Z", "2024-11-28T11:24:59Z"),
+        ("2024-11-28T11:25:00.123456789", "2024-11-28T11:25:01.373456789", "2024-11-28T11:24:59.123456789"),
+        ("2024-11-28T11:25:00.123456789Z", "2024-11-28T11:25:01.373456789Z", "2024-11-28T11:24:59.123456789Z"),
         ("2024-11-28T11:25:00+01:00", "2024-11-28T12:25:01.250+02:00", "2024-11-28T10:24:59Z"),
     ],
 )

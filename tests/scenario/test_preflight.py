@@ -152,13 +152,29 @@ def test_the_peak_is_the_highest_rate_before_arrivals_end(arrivals, peak):
     assert overload[1] == f"is 1, and {peak} carts/s keep {0.6 * peak:.3g} busy"
 
 
+def test_what_a_trace_has_after_the_end_is_counted(tmp_path):
+    """An hour has arrivals before 3,600 s, not at it."""
+    (tmp_path / "trace.csv").write_text("t\n0\n3599.9\n3600\n4000\n", encoding="utf-8")
+    world = WORLD | {"arrivals": {"trace": {"file": "trace.csv", "column": "t"}}}
+    assert [(f.path, f.problem, f.fix, f.severe) for f in preflight(from_dict(world, folder=tmp_path))] == [
+        (
+            "arrivals.trace",
+            "has 2 of 4 rows at or after 3600 s, when arrivals end",
+            "write a longer window, or leave those rows out",
+            False,
+        )
+    ]
+    assert preflight(from_dict(world, ["run.window=2 h"], folder=tmp_path)) == []
+
+
 def test_the_peak_of_a_trace_is_its_busiest_minute(tmp_path):
     """30 carts in the second minute are 0.5/s, which keep 0.3 workers busy at 0.6 s each; no worker is there."""
     times = [5.0, *(60.0 + n for n in range(30)), 7200.0]
     (tmp_path / "trace.csv").write_text("\n".join(["t", *map(str, times)]), encoding="utf-8")
     world = WORLD | {"arrivals": {"trace": {"file": "trace.csv", "column": "t"}}}
-    (overload,) = preflight(from_dict(world, ["ecs.ec.workers=0"], tmp_path))
+    overload, late = preflight(from_dict(world, ["ecs.ec.workers=0"], tmp_path))
     assert overload.problem == "is 0, and 0.5 carts/s keep 0.3 busy"
+    assert late.path == "arrivals.trace"
 
 
 def test_a_schedule_is_compared_with_the_load_of_its_own_time():
