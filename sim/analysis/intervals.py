@@ -4,16 +4,17 @@ A rate is estimated by sum / sum over replications (the ratio estimator) and nev
 biased. Where few events are counted, Student's t on the variance between replications fails: it has no width when
 nothing happened, leaves [0, 1], and is too short when two replications agree by chance. Shares and totals therefore get
 score intervals, at the sample size that the variance between replications is worth (as Korn and Graubard do for
-surveys), and are never narrower than if all events were independent.
+surveys), and are never narrower than if all events were independent. Every quantity here is one that cannot be
+negative, so all intervals end at 0; what may have either sign is compared in `sim.analysis.paired`.
 
 Sources: Law, Simulation Modeling and Analysis, ch. 9; Korn and Graubard (1998), Survey Methodology 24; Wilson (1927),
-JASA 22; Clopper and Pearson (1934), Biometrika 26.
+JASA 22; Clopper and Pearson (1934), Biometrika 26; Patil and Rao (1978), Biometrics 34, for size-biased means.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, isfinite, nan, sqrt
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +45,22 @@ class Estimate:
         return {"mean": finite(self.mean), "low": finite(self.low), "high": finite(self.high), "n": self.n}
 
 
+class Each(NamedTuple):
+    """What one event adds to a total, in the total's unit: E[A], and the size-biased mean E[A^2] / E[A].
+
+    The mean total of events that come independently, `rate` of them per replication, is rate x E[A] and its variance
+    rate x E[A^2] (a compound Poisson variable): so many times the mean as the size-biased mean says. For lognormal
+    amounts it is exp(sigma^2) times E[A], 9.5 times at a sigma of 1.5.
+    """
+
+    mean: float
+    size_biased: float
+
+
+COUNTED = Each(1.0, 1.0)
+"""What one event adds to a count."""
+
+
 def finite(value: float) -> float | None:
     """Return a number as the document has it: None if it is not finite, since JSON has no word for that.
 
@@ -60,8 +77,7 @@ def mean(values: Values, confidence: float) -> Estimate:
     n = len(seen)
     if n < 2:
         return Estimate(float(seen[0]) if n else nan, nan, nan, n)
-    centre, half = float(seen.mean()), _t(n, confidence) * float(seen.std(ddof=1)) / sqrt(n)
-    return Estimate(centre, centre - half, centre + half, n)
+    return _student(float(seen.mean()), float(seen.std(ddof=1)) / sqrt(n), n, confidence)
 
 
 def ratio(tops: Values, bases: Values, confidence: float) -> Estimate:
@@ -69,8 +85,7 @@ def ratio(tops: Values, bases: Values, confidence: float) -> Estimate:
     centre, error, n = _linearised(tops, bases)
     if n < 2 or not isfinite(centre):
         return Estimate(centre, nan, nan, n)
-    half = _t(n, confidence) * error
-    return Estimate(centre, centre - half, centre + half, n)
+    return _student(centre, error, n, confidence)
 
 
 def share(tops: Values, bases: Values, confidence: float) -> Estimate:
@@ -92,22 +107,26 @@ def share(tops: Values, bases: Values, confidence: float) -> Estimate:
     return Estimate(centre, low if centre > 0 else 0.0, high if centre < 1 else 1.0, n)
 
 
-def total(values: Values, each: float, confidence: float) -> Estimate:
-    """Estimate a total per replication of what events add, by the score interval of a Poisson mean.
+def total(values: Values, each: Each, confidence: float) -> Estimate:
+    """Estimate a total per replication of what events add, by the score interval of a compound Poisson mean.
 
-    `each` is what one event adds: 1 for a count. Where the variance between replications is more than that of
-    independent events of this size, it takes its place. So with n replications in which nothing happened the interval
-    is 0 to z^2 / n events.
+    How many events come is as uncertain as the mean under test says, rate x E[A]^2; how much they add is as uncertain
+    as those that were seen say, rate x Var(A). Where the variance between replications is more than both, it takes
+    their place. A count has the score interval of a Poisson mean, and n replications in which nothing happened have
+    0 to z^2 / n events.
     """
-    found = mean(values, confidence)
-    if found.n < 2:
-        return found
-    z, centre, spread = _z(confidence), found.mean, each
+    seen = np.asarray(values, dtype=float)
+    n = len(seen)
+    if n < 2:
+        return mean(seen, confidence)
+    z, centre = _z(confidence), float(seen.mean())
+    square = z**2 / n
     if centre > 0:
-        spread = max(each, (found.half_width / z) ** 2 * found.n / centre)
-    square = z**2 * spread / found.n
-    middle, half = centre + square / 2, sqrt(square * (centre + square / 4))
-    return Estimate(centre, max(0.0, middle - half) if centre > 0 else 0.0, middle + half, found.n)
+        varies = (_t(n, confidence) / z) ** 2 * float(seen.var(ddof=1))
+        square *= max(1.0, varies / (centre * each.size_biased))
+    middle = centre + square * each.mean / 2
+    half = sqrt(square * (centre * each.size_biased + square * each.mean**2 / 4))
+    return Estimate(centre, max(0.0, middle - half) if centre > 0 else 0.0, middle + half, n)
 
 
 def proportion(count: int, things: int, confidence: float) -> Estimate:
@@ -119,6 +138,11 @@ def proportion(count: int, things: int, confidence: float) -> Estimate:
     low = float(betaincinv(count, things - count + 1, tail)) if count else 0.0
     high = float(betaincinv(count + 1, things - count, 1 - tail)) if count < things else 1.0
     return Estimate(count / things, low, high, things)
+
+
+def _student(centre: float, error: float, n: int, confidence: float) -> Estimate:
+    half = _t(n, confidence) * error
+    return Estimate(centre, max(0.0, centre - half), centre + half, n)
 
 
 def _linearised(tops: Values, bases: Values) -> tuple[float, float, int]:

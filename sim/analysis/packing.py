@@ -14,8 +14,8 @@ import numpy as np
 from sim.analysis.tally import Tally
 
 _ARRAYS = ("outcome_curve", "open_tokens_at_s", "open_tokens")
-_PLAIN = ("replication", "window_s", "names", "stations", "calls", "refusals", "money", "warm_up_cut_s", "events",
-          "activations")  # fmt: skip
+_PLAIN = ("replication", "window_s", "names", "squares", "stations", "calls", "refusals", "money", "warm_up_cut_s",
+          "events", "activations")  # fmt: skip
 
 
 def pack(tally: Tally) -> bytes:

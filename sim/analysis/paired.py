@@ -22,9 +22,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtr, stdtrit
 
-from sim.analysis.intervals import Estimate, Values, finite
+from sim.analysis.intervals import Each, Estimate, Values, finite
 from sim.analysis.metrics import METRICS, QUANTILES, Metric
-from sim.analysis.tally import Tally, group_names
+from sim.analysis.tally import Tally, each_of, group_names
 
 Array = npt.NDArray[Any]
 
@@ -150,7 +150,7 @@ def _compared(
         for tallies, names in zip(both, groups, strict=True)
     )
     if metric.kind == "total":
-        yield metric.name, total_difference(tops, other_tops, _each(both, metric), level)
+        yield metric.name, total_difference(tops, other_tops, each_of([*both[0], *both[1]], metric), level)
     else:
         counted = metric.kind == "share"
         yield metric.name, ratio_difference((tops, bases), (other_tops, other_bases), level, counted=counted)
@@ -162,11 +162,11 @@ def _compared(
 
 def mean_difference(base: Values, other: Values, confidence: float) -> Compared:
     """Compare means over replications; those where either is NaN are left out."""
-    return _difference(*_means(base, other), 0.0, confidence)
+    return _difference(*_means(base, other), None, confidence)
 
 
-def total_difference(base: Values, other: Values, each: float, confidence: float) -> Compared:
-    """Compare totals per replication of what events add, `each` on average."""
+def total_difference(base: Values, other: Values, each: Each, confidence: float) -> Compared:
+    """Compare totals per replication of what events add."""
     return _difference(*_means(base, other), each, confidence)
 
 
@@ -180,10 +180,10 @@ def ratio_difference(
     sides = [np.asarray(side, dtype=float) for side in (base, other)]
     seen = (sides[0][1] > 0) & (sides[1][1] > 0)
     if not seen.any():
-        return _difference((nan, np.zeros(0)), (nan, np.zeros(0)), 0.0, confidence)
+        return _difference((nan, np.zeros(0)), (nan, np.zeros(0)), None, confidence)
     linear = [_linearised(*side[:, seen]) for side in sides]
-    thing = 1 / min(float(side[1, seen].mean()) for side in sides) if counted else 0.0
-    return _difference(linear[0], linear[1], thing, confidence, share=counted)
+    thing = 1 / min(float(side[1, seen].mean()) for side in sides)
+    return _difference(linear[0], linear[1], Each(thing, thing) if counted else None, confidence, share=counted)
 
 
 Linear = tuple[float, Array]
@@ -204,8 +204,8 @@ def _linearised(tops: Array, bases: Array) -> Linear:
     return centre, (tops - centre * bases) / bases.mean()
 
 
-def _difference(base: Linear, other: Linear, thing: float, confidence: float, *, share: bool = False) -> Compared:
-    """Compare two linearised means; `thing` is what one counted thing adds to a replication, 0 if none are counted."""
+def _difference(base: Linear, other: Linear, each: Each | None, confidence: float, *, share: bool = False) -> Compared:
+    """Compare two linearised means; `each` is what one counted thing adds to a replication, if things are counted."""
     (mean, residuals), (other_mean, other_residuals) = base, other
     n, centre = len(residuals), other_mean - mean
     if n < 2:
@@ -213,19 +213,11 @@ def _difference(base: Linear, other: Linear, thing: float, confidence: float, *,
     differences = other_residuals - residuals
     varies, together = float((differences**2).sum()), float((residuals**2).sum() + (other_residuals**2).sum())
     square = varies / (n - 1) / n
-    if thing:
-        differing = (float(np.abs(centre + differences).sum()) + 2 * thing) / n
-        square = max(square, (differing - (centre**2 if share else 0.0)) * thing / n)
+    if each:
+        differing = (float(np.abs(centre + differences).sum()) + 2 * each.mean) / n
+        square = max(square, (differing - (centre**2 if share else 0.0)) * each.size_biased / n)
     error = sqrt(square)
     half = float(stdtrit(n - 1, (1 + confidence) / 2)) * error
     p_value = 2 * float(stdtr(n - 1, -abs(centre) / error)) if error else float(centre == 0)
     reduction = together / varies if varies else inf if together else nan
     return Compared(mean, other_mean, Estimate(centre, centre - half, centre + half, n), p_value, reduction)
-
-
-def _each(both: Both, metric: Metric) -> float:
-    """Return what one event adds to a total, in both scenarios; 1 for a count, and where none was seen."""
-    if metric.each is None:
-        return 1.0
-    top, base = np.sum([t.sums[metric.each][""][0] for tallies in both for t in tallies], axis=0)
-    return float(top / base) if base else 1.0

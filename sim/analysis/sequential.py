@@ -37,7 +37,7 @@ EARLY, LAST = 1 / 50, 3 / 5
 SMALL: Mapping[str, float] = {"share": 0.01, "s": 0.1, "min": 0.1, "count": 10.0, "EUR": 1000.0}
 """By unit: what a mean near zero counts as, since no number of replications makes a share of zero precise by itself.
 
-At a precision of 5% its half-width may then be 0.05 percentage points, 5 ms, 0.3 s, half an event, 50 EUR."""
+At a precision of 5% its interval may then reach 0.05 percentage points, 5 ms, 0.3 s, half an event, 50 EUR."""
 
 
 class Reason(StrEnum):
@@ -149,12 +149,13 @@ class Rule:
 
 
 def precise(name: str, estimate: Estimate, precision: float) -> bool:
-    """Whether the half-width of a metric is within a relative precision.
+    """Whether the interval of a metric reaches no further from its mean than a relative precision, to either side.
 
-    It is held against the mean or, if that is less, against what is `SMALL`. A share is as precise as its complement,
+    That is held against the mean or, if that is less, against what is `SMALL`. A share is as precise as its complement,
     since 98% in time and 2% late are one finding, so the lesser of the two counts. A metric that no replication has is
     precise: there is nothing to estimate.
     """
     unit = METRICS[name].unit
     size = min(abs(estimate.mean), abs(1 - estimate.mean)) if unit == "share" else abs(estimate.mean)
-    return not estimate.n or estimate.half_width <= precision * max(size, SMALL.get(unit, 0.0))
+    reach = max(estimate.high - estimate.mean, estimate.mean - estimate.low)
+    return not estimate.n or reach <= precision * max(size, SMALL.get(unit, 0.0))

@@ -10,10 +10,10 @@ import numpy.typing as npt
 from sim.analysis import intervals
 from sim.analysis.collapse import Collapse, collapses
 from sim.analysis.indicators import OFFICIAL, Indicator
-from sim.analysis.intervals import Estimate, finite
+from sim.analysis.intervals import COUNTED, Estimate, finite
 from sim.analysis.metrics import HEADLINE, METRICS, QUANTILES, Metric
 from sim.analysis.slo import Judged, Slo, Verdict, judge, overall
-from sim.analysis.tally import DELAY_GRID_S, Tally, group_names
+from sim.analysis.tally import DELAY_GRID_S, Tally, each_of, group_names
 from sim.analysis.theory import Neighbour
 from sim.records import ANSWERS, LIMITS_MS
 
@@ -164,15 +164,7 @@ def _estimate(tallies: Sequence[Tally], metric: Metric, dimension: str, group: i
         return intervals.share(tops, bases, confidence)
     if metric.kind == "mean":
         return intervals.ratio(tops, bases, confidence)
-    return intervals.total(tops, _each(tallies, metric), confidence)
-
-
-def _each(tallies: Sequence[Tally], metric: Metric) -> float:
-    """Return what one event adds to a total; 1 for a count, and where there is nothing to take the mean of."""
-    if metric.each is None:
-        return 1.0
-    top, base = np.sum([t.sums[metric.each][""][0] for t in tallies], axis=0)
-    return float(top / base) if base else 1.0
+    return intervals.total(tops, each_of(tallies, metric), confidence)
 
 
 def _with_quantiles(
@@ -270,15 +262,15 @@ def _refusals(tallies: Sequence[Tally], confidence: float) -> dict[str, dict[str
     found: dict[str, dict[str, Estimate]] = {}
     for primitive, fault in dict.fromkeys((p, f) for t in tallies for p, faults in t.refusals.items() for f in faults):
         counts = [t.refusals.get(primitive, {}).get(fault, 0) for t in tallies]
-        found.setdefault(primitive, {})[fault] = intervals.total(counts, 1.0, confidence)
+        found.setdefault(primitive, {})[fault] = intervals.total(counts, COUNTED, confidence)
     return found
 
 
 def _money(tallies: Sequence[Tally], confidence: float) -> dict[str, dict[str, Estimate]]:
-    each = _each(tallies, METRICS["authorised_eur"])
+    each = each_of(tallies, METRICS["authorised_eur"])
     return {
         place: {
-            "count": intervals.total([t.money[place][0] for t in tallies], 1.0, confidence),
+            "count": intervals.total([t.money[place][0] for t in tallies], COUNTED, confidence),
             "eur": intervals.total([t.money[place][1] / 100 for t in tallies], each, confidence),
         }
         for place in tallies[0].money

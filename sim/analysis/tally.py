@@ -3,7 +3,7 @@
 Intervals come from many tallies (`sim.analysis.summary`); the records themselves are not needed for them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.analysis.cohort import ANSWERED, Cohort
+from sim.analysis.intervals import COUNTED, Each
 from sim.analysis.metrics import METRICS, QUANTILES, Metric, Side
 from sim.analysis.warmup import mser_5
 from sim.records import ANSWERS, FAULTS, LIMITS_MS, PAYMENTS, PLACES, Records
@@ -21,10 +22,10 @@ Quantile = tuple[str, float, str, str]
 
 DELAY_GRID_S = np.round(np.concatenate([np.arange(0, 5, 0.05), np.arange(5, 30, 0.5), np.geomspace(30, 7200, 40)]), 3)
 """Where the curve of outcome delays is kept."""
-
-
 MOMENTS = 101
 """Moments at which open tokens are counted, evenly from the start of the run to the end of arrivals."""
+_ADDED = sorted({metric.each for metric in METRICS.values() if metric.each})
+"""The means that events add to totals."""
 _BINNED = ("arrivals", "refused", "busy_s", "capacity_s", "waiting_s", "queue_max")
 
 
@@ -32,17 +33,20 @@ _BINNED = ("arrivals", "refused", "busy_s", "capacity_s", "waiting_s", "queue_ma
 class Tally:
     """One replication's sums.
 
-    `sums[metric][dimension]` has shape (groups, 2): top and base. `quantiles` are in the metric's unit. `stations`,
-    `calls` and `refusals` are named numbers over the measured window. `money[place]` is (payments, cents).
-    `outcome_curve` counts accepted tokens per PSP whose outcome came within each point of `DELAY_GRID_S`, and all of
-    them. `open_tokens` counts the tokens open at the moments `open_tokens_at_s`, of all carts, up to the end of
-    arrivals. `warm_up_cut_s` is where MSER-5 would cut, of a run that ends arrivals at `window_s[1]`.
+    `sums[metric][dimension]` has shape (groups, 2): top and base. `squares[metric]` is the sum of the squares of a
+    mean's sample, in its unit squared, for those means that one event adds to a total (`each`). `quantiles` are in the
+    metric's unit. `stations`, `calls` and `refusals` are named numbers over the measured window. `money[place]` is
+    (payments, cents). `outcome_curve` counts accepted tokens per PSP whose outcome came within each point of
+    `DELAY_GRID_S`, and all of them. `open_tokens` counts the tokens open at the moments `open_tokens_at_s`, of all
+    carts, up to the end of arrivals. `warm_up_cut_s` is where MSER-5 would cut, of a run that ends arrivals at
+    `window_s[1]`.
     """
 
     replication: int
     window_s: tuple[float, float]
     names: Mapping[str, tuple[str, ...]]
     sums: Mapping[str, Mapping[str, Array]]
+    squares: Mapping[str, float]
     quantiles: Mapping[Quantile, float]
     stations: Mapping[str, Mapping[str, float]]
     calls: Mapping[str, Mapping[str, float]]
@@ -64,6 +68,18 @@ def group_names(names: Mapping[str, tuple[str, ...]], metric: Metric, dimension:
     return tuple(str(n) for n in range(1, 6)) if dimension == "cart_size" else names[dimension]
 
 
+def each_of(tallies: Sequence[Tally], metric: Metric) -> Each:
+    """Return what one event adds to a total: 1 for a count, and where there is nothing to take the mean of.
+
+    Amounts are those of all payments, of which there are enough to know how much they vary, not of the few that a total
+    is about: those that are given back are taken to be like all others.
+    """
+    if metric.each is None:
+        return COUNTED
+    top, base = np.sum([t.sums[metric.each][""][0] for t in tallies], axis=0)
+    return Each(float(top / base), sum(t.squares[metric.each] for t in tallies) / float(top)) if top else COUNTED
+
+
 def _causes(metric: Metric) -> tuple[str, ...]:
     column = next(c for c in PAYMENTS if c.name == metric.cause)
     assert isinstance(column.names, tuple)
@@ -80,6 +96,7 @@ def tally(records: Records, asked: Iterable[Quantile] = ()) -> Tally:
         records.window_s,
         records.names,
         {metric.name: _sums(cohort, metric) for metric in METRICS.values()},
+        {name: _squares(cohort, METRICS[name]) for name in _ADDED},
         _quantiles(cohort, tuple(asked)),
         _stations(records),
         _calls(records),
@@ -108,6 +125,11 @@ def _sums(cohort: Cohort, metric: Metric) -> dict[str, Array]:
             bases = _by(cohort.codes(metric.base.table, dimension), base, groups)
         sums[dimension] = np.stack([tops, bases], axis=1)
     return sums
+
+
+def _squares(cohort: Cohort, metric: Metric) -> float:
+    assert metric.sample is not None
+    return float(np.nansum(_values(cohort, metric.sample) ** 2))
 
 
 def _values(cohort: Cohort, side: Side) -> Array:

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from analysis.hand import CARTS, PAYMENTS, STATIONS, records
+from sim.analysis.intervals import COUNTED
 from sim.analysis.metrics import HEADLINE, METRICS
 from sim.analysis.slo import Slo
 from sim.analysis.summary import estimate_of, summarise
-from sim.analysis.tally import DELAY_GRID_S, tally
+from sim.analysis.tally import DELAY_GRID_S, each_of, tally
 from sim.records import CANCEL_CAUSES, FAULTS, PLACES, REVERSAL_CAUSES
 from sim.records import PAYMENTS as PAYMENT_COLUMNS
 
@@ -22,6 +23,19 @@ from sim.records import PAYMENTS as PAYMENT_COLUMNS
 @pytest.fixture(scope="module")
 def summary():
     return summarise([tally(records())], [])
+
+
+def test_what_a_payment_adds_to_a_total_is_known_from_all_payments():
+    """The ten authorised amounts: 63 EUR on average, their squares 68,350, so size-biased 68,350 / 630.
+
+    Twice the same replication says the same; without any payment it is as for a count.
+    """
+    each = tally(records())
+    found = each_of([each, each], METRICS["reversal_eur"])
+    assert found == pytest.approx((63, 68_350 / 630))
+    assert each_of([each], METRICS["reversal_count"]) == COUNTED
+    sums = each.sums | {"amount": {"": np.zeros((1, 2))}}
+    assert each_of([replace(each, sums=sums)], METRICS["reversal_eur"]) == COUNTED
 
 
 OVERALL = {

@@ -11,7 +11,7 @@ from scipy import stats
 
 from analysis.hand import records
 from sim.analysis import paired
-from sim.analysis.intervals import Estimate
+from sim.analysis.intervals import COUNTED, Each, Estimate
 from sim.analysis.metrics import HEADLINE
 from sim.analysis.paired import Difference, compare, holm, mean_difference, ratio_difference, total_difference
 from sim.analysis.summary import summarise
@@ -82,7 +82,7 @@ def test_replications_that_either_scenario_does_not_have_are_left_out():
 
 @pytest.mark.parametrize("found", [
     mean_difference([1.0, nan], [2.0, 3.0], 0.95),
-    total_difference([1.0], [2.0], 1.0, 0.95),
+    total_difference([1.0], [2.0], COUNTED, 0.95),
     ratio_difference(([1.0, 0.0], [1.0, 0.0]), ([2.0, 1.0], [1.0, 1.0]), 0.95, counted=True),
 ])  # fmt: skip
 def test_one_replication_in_common_gives_no_interval(found):
@@ -117,15 +117,15 @@ def test_shares_that_differ_alike_are_no_more_precise_than_things_that_differ_in
 
 
 def test_totals_that_differ_alike_are_no_more_precise_than_events_that_come_independently():
-    """Two events of 50 EUR more in each of four replications, 8 + 2 in all: standard error 50 sqrt(10) / 4.
+    """Two events of 50 EUR more in each of four replications, 8 + 2 in all, with E[A^2] = 50 x 90.
 
-    t(3, 97.5%) = 3.1824. Those that never differ have 50 sqrt(2) / 4.
+    Standard error sqrt(10 x 50 x 90) / 4; t(3, 97.5%) = 3.1824. Those that never differ have sqrt(2 x 50 x 90) / 4.
     """
-    found = total_difference([100.0, 300.0, 200.0, 0.0], [200.0, 400.0, 300.0, 100.0], 50.0, 0.95)
+    found = total_difference([100.0, 300.0, 200.0, 0.0], [200.0, 400.0, 300.0, 100.0], Each(50.0, 90.0), 0.95)
     assert found.estimate.mean == 100
-    assert found.estimate.half_width == pytest.approx(3.182446 * 50 * sqrt(10) / 4, rel=1e-6)
-    same = total_difference([100.0] * 4, [100.0] * 4, 50.0, 0.95)
-    assert same.estimate.half_width == pytest.approx(3.182446 * 50 * sqrt(2) / 4, rel=1e-6)
+    assert found.estimate.half_width == pytest.approx(3.182446 * sqrt(10 * 50 * 90) / 4, rel=1e-6)
+    same = total_difference([100.0] * 4, [100.0] * 4, Each(50.0, 90.0), 0.95)
+    assert same.estimate.half_width == pytest.approx(3.182446 * sqrt(2 * 50 * 90) / 4, rel=1e-6)
 
 
 def test_means_that_differ_by_exactly_the_same_are_certain():
@@ -314,7 +314,7 @@ def test_the_interval_of_a_difference_of_rare_events_covers_the_truth(expected):
         base = random.poisson(3.0, REPLICATIONS)
         return base, base + random.poisson(expected, REPLICATIONS)
 
-    covered, _ = coverage(draw, lambda a, b: total_difference(a, b, 1.0, 0.95), expected)
+    covered, _ = coverage(draw, lambda a, b: total_difference(a, b, COUNTED, 0.95), expected)
     assert covered >= 0.93
 
 
@@ -329,3 +329,23 @@ def test_the_interval_of_a_difference_of_ratios_covers_the_truth():
     covered, reduction = coverage(draw, lambda a, b: ratio_difference(a, b, 0.95), 0.5)
     assert 0.93 <= covered <= 0.97
     assert reduction > 5
+
+
+@pytest.mark.parametrize(("more", "less"), [(3, 0), (8, 0), (19, 0), (2, 2), (8, 4)])
+def test_the_interval_of_a_difference_of_money_covers_the_truth(more, less):
+    """Lognormal amounts with the shipped sigma of 1.5: so many events that only one scenario has, three that both have.
+
+    Over more seeds 98.4% (8 and 4) to 99.97% are covered; 97% fail one that covers 98.4% with a probability below 1e-9.
+    With an event's mean in place of its size-biased mean it would be 82% to 90% where events only come to it.
+    """
+    each = Each(float(np.exp(1.125)), float(np.exp(3.375)))
+
+    def amounts(random, expected):
+        return np.array([random.lognormal(0, 1.5, count).sum() for count in random.poisson(expected, REPLICATIONS)])
+
+    def draw(random):
+        both = amounts(random, 3)
+        return both + amounts(random, less), both + amounts(random, more)
+
+    covered, _ = coverage(draw, lambda a, b: total_difference(a, b, each, 0.95), (more - less) * each.mean)
+    assert covered >= 0.97

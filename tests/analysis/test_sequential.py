@@ -190,6 +190,18 @@ def test_a_metric_is_precise_within_five_percent_of_its_mean_or_of_what_is_small
     assert precise(name, around(centre, 1.99 * within), 0.1)
 
 
+def test_the_longer_side_of_an_interval_has_to_be_within_the_precision():
+    """None in five replications: 0 to z^2 / 5 = 0.768 events, above the 5% of 10 that are half an event; 8 are enough.
+
+    And 100 from 98 to 106 is 4 wide to either side, but not within 5%.
+    """
+    none = [intervals.total([0] * n, intervals.COUNTED, 0.95) for n in (5, 8)]
+    assert [precise("reversal_count", each, 0.05) for each in none] == [False, True]
+    assert not precise("reversal_count", Estimate(100, 98, 106, 5), 0.05)
+    assert not precise("reversal_count", Estimate(100, 94, 102, 5), 0.05)
+    assert precise("reversal_count", Estimate(100, 95, 105, 5), 0.05)
+
+
 def test_no_headline_metric_is_held_against_a_mean_of_zero():
     """Every unit in the headline has a size that counts as small."""
     assert {METRICS[name].unit for name in HEADLINE} <= set(SMALL)
@@ -223,11 +235,32 @@ def lognormal(sigma):
     return lambda random, count: (random.lognormal(-(sigma**2) / 2, sigma, count), np.ones(count))
 
 
+EACH = intervals.Each(float(np.exp(1.125)), float(np.exp(3.375)))
+"""What a lognormal amount with median 1 and sigma 1.5, as in the scenarios that are shipped, adds to a total."""
+
+
+def money(expected):
+    """Draw the sums of so many such amounts per replication."""
+
+    def draw(random, count):
+        events = random.poisson(expected, count)
+        sums = np.bincount(np.repeat(np.arange(count), events), random.lognormal(0, 1.5, events.sum()), count)
+        return sums, np.full(count, expected)
+
+    return draw
+
+
+def of_money(tops, _, confidence):
+    return intervals.total(tops, EACH, confidence)
+
+
+ESTIMATES = {"share": intervals.share, "mean": intervals.ratio, "total": of_money}
+
+
 def follow(rule, slo, draw, random):
     """Follow the rule to its end; return its last summary and decision."""
     tops, bases = draw(random, rule.maximum)
-    metric = METRICS[slo.metric]
-    estimate = intervals.share if metric.kind == "share" else intervals.ratio
+    estimate = ESTIMATES[METRICS[slo.metric].kind]
     count, before = rule.looks[0], None
     while True:
         judged = judge(slo, estimate(tops[:count], bases[:count], rule.verdict_confidence(count)))
@@ -288,6 +321,18 @@ def test_a_verdict_is_wrong_at_most_as_often_as_it_says_where_the_truth_is_the_l
     covered = sum(last.metrics[metric].low <= truth <= last.metrics[metric].high for last, _ in found)
     assert 0.02 <= wrong / RUNS <= 0.05
     assert 0.93 <= covered / RUNS <= 0.97
+
+
+@pytest.mark.parametrize("expected", [3, 8, 19])
+def test_a_verdict_on_few_events_of_money_is_wrong_at_most_as_often_as_it_says(expected):
+    """Few reversals, with amounts as in the scenarios that are shipped, where the truth is the limit.
+
+    Over more seeds 0.8% to 1.5% are wrong; a rule that is wrong in 2% fails with a probability of 1e-4. With an event's
+    mean in place of its size-biased mean it would be 5.5% to 7.6%, nearly all of them passes.
+    """
+    slo = Slo("", "reversal_eur", None, "", "", "<", expected * EACH.mean)
+    found = outcomes(Rule(headline=(), maximum=60), slo, money(expected), 5)
+    assert sum(decision.verdicts != (UNDECIDED,) for _, decision in found) / RUNS <= 0.03
 
 
 def test_looking_as_often_without_paying_would_be_wrong_far_more_often():
