@@ -17,6 +17,8 @@ DOCUMENT: Mapping[str, str] = {
     "slos[].limit": "its limit, in the unit of the metric",
     "slos[].verdict": "`pass`, `fail` or `undecided`",
     "slos[].ESTIMATE": "what was measured",
+    "slos[].collapse": "where the metric is one of `collapses`, the estimate of the probability of a collapse, and the "
+    "verdict is on a mean that describes no replication; otherwise null",
     "slo_confidence": "confidence of the intervals of `slos`; higher than `confidence` where replications were "
     "added until they were decided",
     "verdict": "of all objectives together: `fail` if one fails, otherwise `undecided` if one is, otherwise `pass`",

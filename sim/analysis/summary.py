@@ -57,6 +57,11 @@ class Summary:
         return next((each.probability for each in self.collapses if each.metric == metric), None)
 
     @property
+    def on_collapsed(self) -> tuple[Judged, ...]:
+        """The SLOs on a mean that describes no replication: their metric is one of those that collapse."""
+        return tuple(each for each in self.slos if self.chance_of_collapse(each.slo.metric) is not None)
+
+    @property
     def verdict(self) -> Verdict:
         """The verdict on all SLOs together."""
         return overall(list(self.slos))
@@ -75,6 +80,7 @@ class Summary:
                     "limit": j.slo.limit,
                     "verdict": j.verdict.value,
                     **j.estimate.to_json(),
+                    "collapse": (chance := self.chance_of_collapse(j.slo.metric)) and chance.to_json(),
                 }
                 for j in self.slos
             ],

@@ -31,7 +31,7 @@ from sim.report.answers import COMPARED, answered, margin_said
 from sim.report.cells import Cell, Row, Table, estimated, table
 from sim.report.points import FIGURES, columns
 from sim.report.stories.times import lasting
-from sim.report.tables import or_collapse
+from sim.report.tables import collapsing, or_collapse
 from sim.scenario.load import Loaded
 from sim.scenario.preflight import preflight
 from sim.scenario.schema import Incident, Servers
@@ -106,7 +106,11 @@ def _(run: Run) -> Look:
     tables = []
     if summary.slos:
         rows = [
-            (j.slo.text, Cell(verdict=j.verdict), *shown_estimate(j.estimate, METRICS[j.slo.metric].unit))
+            (
+                j.slo.text,
+                Cell(small=collapsing(summary, j.slo.metric), verdict=j.verdict),
+                *shown_estimate(j.estimate, METRICS[j.slo.metric].unit),
+            )
             for j in summary.slos
         ]
         tables.append(_table(("objective", "verdict", "estimate", interval), rows, texts=2))

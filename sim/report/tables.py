@@ -46,7 +46,8 @@ def conclusion(summary: Summary) -> Text:
     counts = [(verdict, sum(each.verdict is verdict for each in summary.slos)) for verdict in _SIGNS]
     said = ", ".join(f"{count} {_SIGNS[verdict]}" for verdict, count in counts if count)
     objectives = "1 objective" if len(summary.slos) == 1 else f"{len(summary.slos)} objectives"
-    return Text.assemble("verdict: ", _sign(summary.verdict), f" ({objectives}: {said})")
+    humps = f", {len(summary.on_collapsed)} on a metric that collapses" if summary.on_collapsed else ""
+    return Text.assemble("verdict: ", _sign(summary.verdict), f" ({objectives}: {said}{humps})")
 
 
 def _parts(summary: Summary) -> Iterator[RenderableType]:
@@ -78,6 +79,15 @@ def of_collapse(found: Collapse, replications: int) -> str:
     )
 
 
+def collapsing(summary: Summary, metric: str) -> str:
+    """Return in how many replications a metric collapses, if it does, to be said beside what is said of its mean."""
+    chance = summary.chance_of_collapse(metric)
+    if chance is None:
+        return ""
+    share, between = shown_estimate(chance, "share")
+    return f"collapses in {share} of replications ({between})"
+
+
 def _sign(verdict: Verdict) -> Text:
     return Text(_SIGNS[verdict], style=_COLOURS[verdict])
 
@@ -88,6 +98,9 @@ def _verdicts(summary: Summary) -> Table:
     for each in summary.slos:
         unit = METRICS[each.slo.metric].unit
         found.add_row(each.slo.text, *shown_estimate(each.estimate, unit), _sign(each.verdict))
+        if (chance := summary.chance_of_collapse(each.slo.metric)) is not None:
+            sure = "" if summary.slo_confidence is None else f" ({percent(summary.confidence)})"
+            found.add_row(f"  replications that collapse{sure}", *shown_estimate(chance, "share"), style="bold red")
     return found
 
 

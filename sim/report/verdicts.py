@@ -6,7 +6,7 @@ from sim.analysis.metrics import METRICS
 from sim.analysis.shown import percent, shown_estimate
 from sim.analysis.slo import Judged, Verdict
 from sim.analysis.summary import Summary
-from sim.report.tables import of_collapse
+from sim.report.tables import collapsing, of_collapse
 
 _LEVELS = {Verdict.PASS: "notice", Verdict.FAIL: "error", Verdict.UNDECIDED: "warning"}
 
@@ -16,8 +16,7 @@ def github(summary: Summary, name: str) -> str:
 
     A collapse is a warning too: a verdict on the mean of two worlds is one on neither.
     """
-    confidence = summary.slo_confidence
-    slos = [_annotation(_LEVELS[j.verdict], f"{name}: {j.slo.text}", _said(j, confidence)) for j in summary.slos]
+    slos = [_annotation(_LEVELS[j.verdict], f"{name}: {j.slo.text}", _said(j, summary)) for j in summary.slos]
     humps = [(each.metric, of_collapse(each, summary.replications)) for each in summary.collapses]
     return "\n".join([*slos, *(_annotation("warning", f"{name}: collapse of {of}", said) for of, said in humps)])
 
@@ -41,7 +40,7 @@ def junit(summary: Summary, name: str) -> str:
     )
     for each in summary.slos:
         case = ET.SubElement(suite, "testcase", classname=_printable(name), name=_printable(each.slo.text))
-        said = _said(each, summary.slo_confidence)
+        said = _said(each, summary)
         if each.verdict is not Verdict.PASS:
             tag = "failure" if each.verdict is Verdict.FAIL else "error"
             ET.SubElement(case, tag, message=said).text = said
@@ -54,11 +53,13 @@ def junit(summary: Summary, name: str) -> str:
     return ET.tostring(suite, encoding="unicode", xml_declaration=False)
 
 
-def _said(each: Judged, confidence: float | None) -> str:
-    """Say a verdict with its interval, and how sure that is where it is not as sure as all others."""
+def _said(each: Judged, summary: Summary) -> str:
+    """Say a verdict with its interval, how sure that is where it is not as sure as all others, and a collapse."""
     mean, interval = shown_estimate(each.estimate, METRICS[each.slo.metric].unit)
-    sure = "" if confidence is None else f" at {percent(confidence)}"
-    return f"{each.verdict.value}: {mean} ({interval}{sure}), {each.estimate.n} replications"
+    sure = "" if summary.slo_confidence is None else f" at {percent(summary.slo_confidence)}"
+    humps = collapsing(summary, each.slo.metric)
+    but = f", but {humps}" if humps else ""
+    return f"{each.verdict.value}: {mean} ({interval}{sure}), {each.estimate.n} replications{but}"
 
 
 def _escaped(text: str, *, property_: bool = False) -> str:

@@ -8,6 +8,7 @@ import pytest
 from report.consoles import lines, words
 from rich.text import Text
 
+from sim.analysis.collapse import Collapse
 from sim.analysis.indicators import OFFICIAL
 from sim.analysis.intervals import Estimate
 from sim.analysis.sequential import Rule
@@ -189,3 +190,30 @@ def test_what_theory_says_stands_below_a_station_in_its_columns(summary, width):
     assert under.index("50.0%") + 5 == head.index("utilisation") + len("utilisation")
     assert any("nearest queue with a closed form" in line for line in shown)
     assert not any("closed form" in line or line.startswith("  M/") for line in lines(of_summary(none), width))
+
+
+HUMPS = Collapse("token_expiry_rate", Estimate(0.25, 0.05486, 0.5719, 12), (1, 4, 7), Estimate(0.1, 0.09, 0.11, 9),
+                 Estimate(0.8, 0.7, 0.9, 3), 0.4)  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_an_objective_on_a_metric_that_collapses_has_the_chance_of_it_below(summary, width):
+    """3 of 12 replications, 5.486% to 57.2% by Clopper and Pearson; the others have no such line, nor has a usual run.
+
+    The last line says that a verdict is on a mean that describes no replication. JSON has the probability.
+    """
+    humps = replace(summary, collapses=(HUMPS,))
+    shown = lines(of_summary(humps), width)
+    (below,) = [number for number, line in enumerate(shown) if "replications that collapse" in line]
+    assert shown[below - 1].startswith("token_expiry_rate < 90%")
+    assert shown[below].split() == ["replications", "that", "collapse", "25.0%", "5.486%", "to", "57.2%"]
+    assert str(conclusion(humps)) == str(conclusion(summary)).removesuffix(")") + ", 1 on a metric that collapses)"
+    assert "collapse" not in " ".join(lines(of_summary(summary), width))
+    chances = [each["collapse"] for each in humps.to_json()["slos"]]
+    assert chances == [{"mean": 0.25, "low": 0.05486, "high": 0.5719, "n": 12}, None, None]
+
+
+def test_the_chance_of_a_collapse_says_how_sure_it_is_below_a_verdict_that_is_surer(summary):
+    """Objectives are judged at 99.9% before the last look; the chance of a collapse is at 95% as other figures."""
+    shown = lines(of_summary(replace(summary, collapses=(HUMPS,), slo_confidence=0.999)), 80)
+    assert any(line.startswith("  replications that collapse (95%)") for line in shown)
