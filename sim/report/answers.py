@@ -57,12 +57,13 @@ def answered(answer: Capacity, more: str = "--max") -> str:
 
 def margin_said(margin: Found) -> str:
     """Return in words by how much arrivals may grow; by nothing only where it is known that they may not."""
+    said = margin.text(digits=3)
     if margin.answer is None or _says_nothing(margin):
-        return f"an unknown factor ({margin.reason})"
+        return f"an unknown factor ({said})"
     if margin.outcome is Outcome.EVERYWHERE:
         return f"a factor of {margin.answer:.3g} at least"
     nothing = "nothing: " if margin.high is not None and margin.high <= 1 else ""
-    return f"{nothing}a factor of {margin.text(digits=3)}"
+    return f"{nothing}a factor of {said}"
 
 
 def _says_nothing(found: Found) -> bool:
