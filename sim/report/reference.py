@@ -70,7 +70,7 @@ def _metric(metric: Metric) -> str:
         f"- rows of `{metric.top.table}`; by {', '.join(by)}",
     ]
     if metric.each:
-        lines.append(f"- where none happens, one event is taken to add the mean of `{metric.each}`")
+        lines.append(f"- in its interval, one event is taken to add what `{metric.each}` is on average")
     return "\n".join([*lines, ""])
 
 
@@ -103,10 +103,12 @@ fewer than two of them there is no interval.
 | percentile | mean of the replications' percentiles | Student's t with n - 1 degrees of freedom |
 | share | sum / sum over replications | Wilson's, at the sample size p (1 - p) / s² x (z / t)², where s is the \
 linearised standard error, and at most at the number of things counted |
-| total | mean of the replications' totals | score interval of a Poisson mean: all m with (x - m)² <= z² e m / n, \
-where e is what one event adds or, if larger, n (t s / z)² / x with s the standard error of the mean x |
+| total | mean of the replications' totals | score interval of a compound Poisson mean: all m with (x - m)² <= \
+z² f (e m + (b - e) x) / n, where one event adds e on average and b on average weighted by size, both 1 for a count, \
+and f is 1 or, if larger, n (t s / z)² / (b x) with s the standard error of the mean x |
 
-Figures of stations and calls are shares, ratios (as means) and means of replications, with the same intervals.
+Figures of stations and calls are shares, ratios (as means) and means of replications, with the same intervals. All are
+of what cannot be negative, so that intervals end at 0.
 
 So shares and totals have an interval with a width also where nothing happened, 0 to z² / (N + z²) of N things and 0 to
 z² / n events in n replications, and are never narrower than if all events were independent. Where they are independent,
