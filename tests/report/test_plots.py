@@ -1,12 +1,15 @@
 """Every picture of a run shows the numbers that it should."""
 
+import re
+
 import numpy as np
+import pandas as pd
 import pytest
 from analysis.hand import PAYMENTS, STATIONS, cart, records
 from matplotlib.collections import LineCollection
 from matplotlib.patches import StepPatch
 
-from report.pictures import ESTIMATES, SCENARIO, at, check_layout, layers, legend, line, run_of, texts, twice
+from report.pictures import ESTIMATES, SCENARIO, at, check_layout, layers, legend, line, nothing, run_of, texts, twice
 from sim.analysis.slo import Slo
 from sim.report import plots
 from sim.report.plots.fates import FATES
@@ -153,15 +156,25 @@ def test_stations_can_be_chosen_by_name(hand):
     assert legend(plots.stations(hand, ["psps.psp-a"])) == ["psps.psp-a", "1 more not shown"]
 
 
-def test_the_citizens_wait_has_the_percentiles_by_hand(hand):
-    """Of 1 1 2 2 3 3 4 4 5 9 31 31 s the median is 3.5 s and the 90th percentile 9 + 0.9 * 22 = 28.8 s.
+def test_the_citizens_wait_has_the_percentiles_by_hand_as_far_as_the_carts_go(tmp_path):
+    """Of waits of 1 to 201 s the median is 101 s and the 90th percentile 181 s; 1 - 5 / 201 are 97.5%.
 
-    Carts of two notices waited 4 and 9 s.
+    The first 101 are of carts of one notice, 81 of two, whose median is that of 102 to 182 s, and 19 of three, too few.
     """
-    (axes,) = plots.citizen_wait(hand).axes
-    assert [at(line(axes, "all carts"), share) for share in (0.5, 0.9)] == pytest.approx([3.5, 28.8])
-    assert at(line(axes, "2 notices"), 0.5) == pytest.approx(6.5)
+    sizes = [1] * 101 + [2] * 81 + [3] * 19
+    carts = [cart(n, size, "a", float(n), "paid") for n, size in enumerate(sizes, 1)]
+    wait = Slo("p(95, user_wait) < 6 s", "user_wait", 95.0, "", "", "<", 6.0)
+    picture = plots.citizen_wait(run_of(tmp_path, records(carts=carts), slos=[wait]))
+    (axes,) = picture.axes
+    assert [at(line(axes, "all carts"), share) for share in (0.5, 0.9)] == pytest.approx([101, 181])
+    assert line(axes, "all carts")[-1, 0] == pytest.approx(0.975)
+    assert at(line(axes, "2 notices"), 0.5) == pytest.approx(142)
+    assert line(axes, "2 notices")[-1, 0] == pytest.approx(0.938)  # 1 - 5 / 81 = 93.83%
+    assert not any("3 notices" in name for name in legend(picture))
+    assert "3 notices." in " ".join(picture.get_supxlabel().split())
     assert line(axes, "objective").tolist() == [[0.95, 6.0]]
+    assert "p95 " in picture.alt
+    assert "p98 " not in picture.alt
 
 
 def test_running_means_are_those_of_the_first_replications(tmp_path):
@@ -189,6 +202,44 @@ def test_a_limit_that_is_near_a_running_mean_is_in_the_frame():
     assert axes.get_title(loc="right") == "dashed: limit: < 10 s"
 
 
+@pytest.mark.parametrize("count", [1, 2, 40])
+def test_replications_are_whole_and_shares_between_0_and_100_percent(count):
+    """Means of 0% and 99.9% with intervals down to 0% and up to 100%."""
+    rows = [(name, n, mean, low, high) for name, mean, low, high in (
+        ("token_expiry_rate", 0.0, 0.0, 0.4), ("tnspo_strict", 0.999, 0.6, 1.0),
+    ) for n in range(1, count + 1)]  # fmt: skip
+    for axes in plots.convergence(pd.DataFrame(rows, columns=ESTIMATES.columns)).axes:
+        assert all(tick == round(tick) for tick in axes.get_xticks())
+        assert axes.get_ylim()[0] >= 0
+        assert axes.get_ylim()[1] <= 1
+
+
+def test_the_only_interval_is_a_whisker_and_its_confidence_is_named():
+    """After two replications the interval of the mean is 6 to 9 s."""
+    picture = plots.convergence(ESTIMATES, confidence=0.9)
+    (whisker,) = (each for each in picture.axes[0].collections if isinstance(each, LineCollection))
+    assert whisker.get_segments()[0].tolist() == [[2, 6], [2, 9]]
+    assert picture.get_supxlabel() == "2 replications; grey: 90% interval of the mean."
+    assert plots.convergence(ESTIMATES[:1]).get_supxlabel() == "1 replication; no interval."
+
+
+def test_where_nothing_happened_pictures_say_so(tmp_path):
+    """No number that is not one, and no list that is empty."""
+    run = nothing(tmp_path)
+    for name, draw in plots.OF_RUN.items():
+        assert not re.search(r"nan|; ?$|: ?$", draw(run).alt), name
+    assert "no payments" in texts(plots.OF_RUN["convergence"](run))
+
+
+def test_pictures_of_one_replication_speak_of_no_mean_and_no_interval(tmp_path):
+    """There is only one value of everything."""
+    run = run_of(tmp_path, records())
+    for name, draw in plots.OF_RUN.items():
+        assert not re.search(
+            "mean of the rep|all replications|[Gg]rey:|95%|1 replications", draw(run).get_supxlabel()
+        ), name
+
+
 def test_the_warm_up_is_cut_where_the_wait_settles(tmp_path):
     """Of 200 carts 5 s apart the first 50 waited 100 s, all others 1 s: MSER-5 cuts at the 51st, which came at 251 s.
 
@@ -202,6 +253,19 @@ def test_the_warm_up_is_cut_where_the_wait_settles(tmp_path):
     assert middles[:2] * 60 == pytest.approx([5, 15])
     assert waits.tolist() == pytest.approx([100.0] * 25 + [1.0] * 75)
     assert "after the warm-up in 2 of 2 replications" in picture.get_supxlabel()
+    smooth = line(axes, "moving average")
+    assert smooth[0] == pytest.approx([5 / 60, 100])
+    assert smooth[-1, 0] == pytest.approx(middles[-5])  # four bins have less than four after them
+
+
+@pytest.mark.parametrize("incidents", [[], [{"target": "node", "effect": "outage", "at": "600 s", "duration": "9 s"}]])
+def test_no_cut_is_marked_where_nothing_settles(tmp_path, incidents):
+    """The wait grows to the end, which is cut in the second half, or an incident strikes at 600 s of 1100 s."""
+    carts = [cart(n, 1, "a", 1.0 if incidents else 1.0 * n, "paid", arrived_s=5.0 * n + 1) for n in range(200)]
+    picture = plots.warm_up(run_of(tmp_path, records(carts=carts), incidents=incidents))
+    assert not any(name.startswith("MSER-5") for name in legend(picture))
+    said = " ".join(picture.get_supxlabel().split())
+    assert ("no steady state" if incidents else "In 1 of 1 replication the wait never settles") in said
 
 
 # --- incidents --------------------------------------------------------------------------------------------------------

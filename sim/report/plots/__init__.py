@@ -46,7 +46,9 @@ OF_RUN: Mapping[str, Callable[[Run], Picture]] = {
     "reversals": reversals,
     "stations": stations,
     "citizen_wait": citizen_wait,
-    "convergence": lambda run: convergence(running(run), slos=[each.slo for each in run.summary.slos]),
+    "convergence": lambda run: convergence(
+        running(run), slos=[each.slo for each in run.summary.slos], confidence=run.summary.confidence
+    ),
     "warm_up": warm_up,
 }
 """The pictures of a run by name, in the order of the page."""

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from sim.analysis.metrics import parts_of
+from sim.analysis.shown import percent
 from sim.analysis.slo import Slo
 from sim.analysis.summary import estimate_of
 from sim.analysis.warmup import mser_5
@@ -44,11 +45,11 @@ def running(run: Run, metrics: Sequence[str] = WATCHED) -> pd.DataFrame:
 
 
 @drawn
-def convergence(estimates: pd.DataFrame, *, slos: Sequence[Slo] = ()) -> Picture:
+def convergence(estimates: pd.DataFrame, *, slos: Sequence[Slo] = (), confidence: float | None = None) -> Picture:
     """Draw how the mean of each metric, at most four, settles as replications are added, with its interval.
 
-    `estimates` has the columns `metric`, `n` (replications), `mean`, `low`, `high`, as `running` returns them. Limits
-    of `slos` on the metrics are drawn where they are near.
+    `estimates` has the columns `metric`, `n` (replications), `mean`, `low`, `high`, as `running` returns them;
+    `confidence` is that of the intervals, to be named. Limits of `slos` on the metrics are drawn where they are near.
     """
     metrics = list(dict.fromkeys(estimates["metric"]))[:4]
     rows = 1 + (len(metrics) > 2)
@@ -57,48 +58,55 @@ def convergence(estimates: pd.DataFrame, *, slos: Sequence[Slo] = ()) -> Picture
         height_in=1.4 + 1.9 * rows, sharex=True,
     )  # fmt: skip
     for panel, metric in zip(panels, metrics, strict=False):
-        _settling(panel, estimates[estimates["metric"] == metric].sort_values("n"), metric)
-        for slo in slos:
-            low, high = panel.get_ylim()
-            if column_of(slo) == metric and 2 * low - high < slo.limit < 2 * high - low:
-                panel.axhline(slo.limit, **LIMIT)
-                margin = 0.04 * (high - low)
-                panel.set_ylim(min(low, slo.limit - margin), max(high, slo.limit + margin))
-                panel.set_title(f"dashed: {limit_of(slo)}", loc="right", fontsize=7.5)
+        limits = [slo for slo in slos if column_of(slo) == metric]
+        _settling(panel, estimates[estimates["metric"] == metric].sort_values("n"), metric, limits)
     last = int(estimates["n"].max()) if metrics else 1
     for panel in panels[-2:]:
         panel.set_xlabel("replications (number)")
-        panel.set_xlim(1 - 0.03 * last, last * 1.03)
-        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+        margin = max(0.5, 0.03 * last)
+        panel.set_xlim(1 - margin, last + margin)
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     for panel in panels[len(metrics) :]:
         panel.set_visible(bool(not metrics))
     if not metrics:
-        blank(panels[0], "no replications")
+        blank(panels[0], "no replications to estimate from")
         panels[0].set_ylabel("mean (value)")
-    note(picture, f"Grey: interval of the mean. {last} replication{'' if last == 1 else 's'}.")
-    picture.alt = f"Running means over {last} replications: " + "; ".join(
-        f"{metric} {shown(estimates[estimates['metric'] == metric]['mean'].iloc[-1], unit_of(metric))}"
-        for metric in metrics
-    )
+    count = f"{last} replication{'' if last == 1 else 's'}"
+    level = f"{percent(confidence)} " if confidence else ""
+    band = f"grey: {level}interval of the mean" if estimates["low"].notna().any() else "no interval"
+    note(picture, f"{count}; {band}." if metrics else "")
+    known = estimates[estimates["metric"].isin(metrics) & estimates["mean"].notna()].groupby("metric", sort=False)
+    means = [f"{metric} {shown(rows['mean'].iloc[-1], unit_of(str(metric)))}" for metric, rows in known]
+    picture.alt = f"Running means over {count}: {'; '.join(means)}" if means else "No payments to estimate from"
     return picture
 
 
-def _settling(axes: Axes, known: pd.DataFrame, metric: str) -> None:
+def _settling(axes: Axes, known: pd.DataFrame, metric: str, slos: Sequence[Slo]) -> None:
     """Draw the running mean of a metric; the intervals of the first replications may leave the frame."""
     n, mean, low, high = (known[column].to_numpy(dtype=float) for column in ("n", "mean", "low", "high"))
+    finite = np.isfinite(low) & np.isfinite(high)
+    if finite.sum() == 1:  # a band has no width there
+        axes.vlines(n[finite], low[finite], high[finite], color="#C9C9C9", linewidth=5.0, zorder=1.5)
     axes.fill_between(n, low, high, color="#C9C9C9", linewidth=0)
-    axes.plot(n, mean, color=BLACK, marker="o", markersize=3)
-    later = n >= n.max() / _SETTLING
-    seen = np.concatenate([mean, low[later], high[later]])
-    seen = seen[np.isfinite(seen)]
+    axes.plot(n, mean, color=BLACK, marker="o", markersize=3, clip_on=False)
+    later = finite & (n >= n.max() / _SETTLING)
+    seen = np.concatenate([mean[np.isfinite(mean)], low[later], high[later]])
     if len(seen):
-        margin = 0.08 * np.ptp(seen) or 0.05 * abs(seen[0]) or 0.05
-        axes.set_ylim(seen.min() - margin, seen.max() + margin)
+        bottom, top = seen.min(), seen.max()
+        near = [slo for slo in slos if 2 * bottom - top < slo.limit < 2 * top - bottom]
+        for slo in near:
+            axes.axhline(slo.limit, **LIMIT)
+            axes.set_title(f"dashed: {limit_of(slo)}", loc="right", fontsize=7.5)
+        bottom, top = min([bottom, *(slo.limit for slo in near)]), max([top, *(slo.limit for slo in near)])
+        margin = 0.08 * (top - bottom) or 0.05 * abs(top) or 0.05
+        least = 0.0 if bottom >= 0 else -np.inf
+        most = 1.0 if unit_of(metric) == "%" else np.inf
+        axes.set_ylim(max(bottom - margin, least), min(top + margin, most))
     else:
-        blank(axes, "nothing to estimate")
+        blank(axes, "no payments")
     axes.set_ylabel(label_of(metric, 26))
     unit_axis(axes.yaxis, unit_of(metric))
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=5) if len(seen) else NullLocator())
 
 
 @drawn
@@ -106,7 +114,8 @@ def warm_up(run: Run) -> Picture:
     """Draw the citizen's wait over the time of arrival, and where MSER-5 would cut the warm-up of each replication.
 
     The wait is the mean of carts that arrived in a time bin, over all replications together; the line is its moving
-    average. MSER-5 looks at each replication's carts one by one.
+    average, which ends where there are too few bins after it. MSER-5 looks at each replication's carts one by one. No
+    cut is marked where nothing settles: with incidents on the calendar, or where it is in the second half of the run.
     """
     picture, (axes,) = sheet("Warm-up: when the citizen's wait has settled", height_in=3.7)
     opens_s, end_s = when.window_s(run)
@@ -115,28 +124,44 @@ def warm_up(run: Run) -> Picture:
     clock = when.time_axis([axes], run, end_s)
     at, mean = _mean_wait(carts, edges)
     dots = axes.plot(at / clock.unit_s, mean, ".", color=GREY, markersize=3, label="mean of a time bin")
-    line = axes.plot(at / clock.unit_s, _smooth(mean), color=BLACK, label=f"moving average\nof {_SMOOTHED} bins")
-    cuts = [
+    smooth = _smooth(mean)
+    line = axes.plot(
+        at[: len(smooth)] / clock.unit_s, smooth, color=BLACK, label=f"moving average\nof {_SMOOTHED} bins"
+    )
+    cuts = np.array([
         mser_5(rows["waited_s"].to_numpy(), rows["arrived_s"].to_numpy()) for _, rows in carts.groupby("replication")
-    ]
+    ])  # fmt: skip
+    steady = not any(start < end_s for _, start, _ in when.on_calendar(run))
+    settled = cuts[(cuts <= end_s / 2) & steady]
     handles: list[Any] = [*dots, *line]
-    if cuts:
+    if len(settled):
         settings: dict[str, Any] = {"color": VERMILLION, "linestyle": "", "marker": "^", "markersize": 8, "alpha": 0.7}
         handles += axes.plot(
-            np.array(cuts) / clock.unit_s, np.full(len(cuts), 0.03), clip_on=False, markeredgecolor=BLACK,
+            settled / clock.unit_s, np.full(len(settled), 0.03), clip_on=False, markeredgecolor=BLACK,
             transform=axes.get_xaxis_transform(), label="MSER-5 cuts here,\none per replication", **settings,
         )  # fmt: skip
     axes.set_ylabel("citizen's wait (s)")
     axes.set_ylim(bottom=0)
     unit_axis(axes.yaxis, "s")
-    legend(picture, handles)
-    if not len(carts):
-        blank(axes, "no cart arrived")
-    late = sum(cut > opens_s for cut in cuts)
-    said = f"MSER-5 would cut after the warm-up in {late} of {len(cuts)} replications."
+    said = _settled_said(cuts, opens_s, end_s, steady=steady) if len(carts) else ""
     note(picture, of_run(run, "all carts by their arrival"), said, when.incidents_said(run, clock))
-    picture.alt = f"Citizen's wait over time of arrival; the warm-up ends at {opens_s:g} s. {said}"
+    if len(carts):
+        legend(picture, handles)
+        picture.alt = f"Citizen's wait over time of arrival; the warm-up ends at {opens_s:g} s. {said}"
+    else:
+        picture.alt = "No cart arrived"
+        blank(axes, picture.alt.lower())
     return picture
+
+
+def _settled_said(cuts: Array, opens_s: float, end_s: float, *, steady: bool) -> str:
+    """Say in how many replications the warm-up is too short, and where none would be long enough."""
+    if not steady:
+        return "Incidents change the wait during the run: it has no steady state, and no cut of MSER-5 is marked."
+    of_all = f"in {{}} of {len(cuts)} replication{'' if len(cuts) == 1 else 's'}".format
+    late, never = (cuts > opens_s).sum(), (cuts > end_s / 2).sum()
+    more = f" {of_all(never).capitalize()} the wait never settles: the cut, in the second half, is not marked."
+    return f"MSER-5 would cut after the warm-up {of_all(late)}.{more if never else ''}"
 
 
 def _mean_wait(carts: pd.DataFrame, edges: Array) -> tuple[Array, Array]:
@@ -148,7 +173,7 @@ def _mean_wait(carts: pd.DataFrame, edges: Array) -> tuple[Array, Array]:
 
 
 def _smooth(values: Array) -> Array:
-    """Return the moving average, over fewer values at the ends, as Welch's procedure does."""
+    """Return the moving average of Welch's procedure: over fewer values at the beginning, and none for the last few."""
     half = _SMOOTHED // 2
-    reach = np.minimum.reduce([np.arange(len(values)), np.arange(len(values))[::-1], np.full(len(values), half)])
-    return np.array([values[i - r : i + r + 1].mean() for i, r in enumerate(reach)])
+    reach = [min(place, half) for place in range(len(values) - half)]
+    return np.array([values[place - far : place + far + 1].mean() for place, far in enumerate(reach)])

@@ -81,7 +81,7 @@ def time_axis(panels: Sequence[Axes], run: Run, end_s: float) -> Clock:
 
 def incidents_said(run: Run, clock: Clock) -> str:
     """Say which incidents are marked, and which are not since they come at random."""
-    marked, random = _on_calendar(run), _at_random(run)
+    marked, random = on_calendar(run), _at_random(run)
     said = []
     if marked:
         each = [
@@ -102,12 +102,22 @@ def struck(run: Run) -> frozenset[str]:
     return frozenset(str(one["target"]) for one in run.manifest["scenario"].get("incidents", ()))
 
 
+def on_calendar(run: Run) -> list[tuple[Mapping[str, Any], float, float]]:
+    """Return the incidents with a place on the calendar, in order of their start, with start and end."""
+    found = []
+    for one in run.manifest["scenario"].get("incidents", ()):
+        if one.get("at") is not None:
+            start = duration_s(one["at"])
+            found.append((one, start, start + duration_s(one["duration"])))
+    return sorted(found, key=lambda each: each[1:])
+
+
 def _mark(panels: Sequence[Axes], run: Run, clock: Clock, end_s: float) -> None:
     """Shade the incidents in every panel, and give each a bar with its name in a row of its own above the first.
 
     Those that are too many for a row of their own share the lowest.
     """
-    marked = [(one, start / clock.unit_s, min(end, end_s) / clock.unit_s) for one, start, end in _on_calendar(run)]
+    marked = [(one, start / clock.unit_s, min(end, end_s) / clock.unit_s) for one, start, end in on_calendar(run)]
     marked = [each for each in marked if each[1] < end_s / clock.unit_s]
     for _, start, end in marked:
         for panel in panels:
@@ -138,16 +148,6 @@ def _row(panel: Axes, height_pt: float, name: str, bars: Sequence[tuple[float, f
         name, (at, 1.0), xycoords=panel.get_xaxis_transform(), xytext=(2 if side == "left" else -2, height_pt),
         textcoords="offset points", ha=side, va="center", fontsize=7, annotation_clip=False,
     )  # fmt: skip
-
-
-def _on_calendar(run: Run) -> list[tuple[Mapping[str, Any], float, float]]:
-    """Return the incidents with a place on the calendar, in order of their start, with start and end."""
-    found = []
-    for one in run.manifest["scenario"].get("incidents", ()):
-        if one.get("at") is not None:
-            start = duration_s(one["at"])
-            found.append((one, start, start + duration_s(one["duration"])))
-    return sorted(found, key=lambda each: each[1:])
 
 
 def _at_random(run: Run) -> list[Mapping[str, Any]]:
