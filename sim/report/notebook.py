@@ -209,7 +209,7 @@ def _(answer: Capacity) -> Look:
 
 @look.register
 def _(found: Sensitivity) -> Look:
-    factors = found.study.factors
+    factors, interval = found.study.factors, f"{percent(found.base.confidence)} interval"
     said = f"{_several(len(factors), 'number')} with a range, {_several(len(found.study), 'point')}"
     untested = [each.path for each in found.untested]
     notes = [f"assumed and not moved: {_several(len(untested), 'number')}, such as {untested[0]}"] if untested else []
@@ -221,14 +221,14 @@ def _(found: Sensitivity) -> Look:
             )
             for each in found.ledger
         ]  # fmt: skip
-        table = _table(("assumed", "weighs most on", "range", "weight", "interval"), rows, texts=2)
+        table = _table(("assumed", "weighs most on", "range", "weight", interval), rows, texts=2)
         notes.append("weight: what the number moves, in distances of the objective from its limit; at 1 it may turn it")
         return Look("Sensitivity", "by Morris", said, tables=[table], notes=notes)
     rows = [
         (each.factor.name, each.output, *_known(each.first, ".2f"), *_known(each.total, ".2f"))
         for each in sorted(found.indices, key=lambda index: (index.output, -index.total.mean))
     ]
-    heads = ("number", "output", "alone", "interval", "with all others", "interval")
+    heads = ("number", "output", "alone", interval, "with all others", interval)
     return Look("Sensitivity", "by Sobol", said, tables=[_table(heads, rows, texts=2)], notes=notes)
 
 

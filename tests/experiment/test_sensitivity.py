@@ -152,6 +152,7 @@ def test_from_python_it_is_the_same_and_shows_itself(world, tmp_path, method):
     assert found.to_json() == direct.to_json()
     assert repr(found) == f"<Sensitivity by {method}: 3 numbers, {len(direct.study)} points>"
     shown = found._repr_html_()
+    assert "95% interval" in shown
     named = ["citizen.abandon", "checkout.authorisation.denied"]
     if method == "sobol":
         named.append("checkout.refund.failure")  # which has a source, and is not in the ledger
