@@ -62,6 +62,29 @@ def test_a_sampled_value_is_not_shown_to_its_last_digit(swept):
     assert [row[1] for row in tables(whole)["Points of the sweep"][1:]] == ["3.408%", *written]
 
 
+@pytest.mark.parametrize(
+    ("verdicts", "said"),
+    [
+        (["pass"], "At the only point all objectives pass."),
+        (["undecided"] * 3, "At all 3 points no objective fails, but not every one is decided."),
+        (["fail", "pass", "pass"], "Of 3 points: at 1 an objective fails; at 2 all objectives pass."),
+    ],
+)
+def test_the_conclusion_counts_points(swept, verdicts, said):
+    """One point, points that all say the same, and points that do not."""
+    points = swept.points.head(len(verdicts)).assign(verdict=verdicts)
+    assert read_page(page(_with(swept, points))).one("p", class_="lead").text == said
+
+
+def test_a_picture_says_what_its_points_are_of(swept, monkeypatch):
+    """The scenario, how many replications each point has, and how sure the intervals are."""
+    drawn = []
+    monkeypatch.setattr(of_sweep, "curve", lambda *a, **more: drawn.append(curve(*a, **more)) or drawn[-1])
+    page(swept)
+    begun = f"Scenario {swept.manifest['scenario']['name']}, 3 replications of every point; intervals at 95%. 6 points"
+    assert all(each.get_supxlabel().replace("\n", " ").startswith(begun) for each in drawn)
+
+
 def _with(swept, points, design="list", varied=None):
     """Return the sweep with another table, as of a list of points."""
 

@@ -29,8 +29,55 @@ def test_a_sweep_has_a_line_with_its_band_for_each_value_of_the_other_path():
     assert line(axes, "2 s") == pytest.approx(np.array([[4, 0.80], [8, 0.95], [16, 0.97]]))
     (band, _) = (each.get_paths()[0].vertices for each in axes.collections)
     assert {tuple(each) for each in band.round(6)} >= {(4, 0.89), (4, 0.91), (8, 0.95), (8, 0.99), (16, 0.985)}
-    assert "limit: \u2265 98%" in texts(picture)
+    assert "limit:\n\u2265 98%" in texts(picture)
     assert legend(picture) == ["1 s", "2 s"]
+
+
+def test_the_name_of_the_limit_is_beside_the_axes_where_no_data_can_be():
+    """To the right of them, at the height of the limit."""
+    picture = OF_EXPERIMENTS["sweep"]()
+    (axes,) = picture.axes
+    (name,) = (each for each in axes.texts if each.get_text().startswith("limit"))
+    box, frame = name.get_window_extent(), axes.get_window_extent()
+    assert box.x0 > frame.x1
+    assert box.y0 < axes.transData.transform((0, 0.98))[1] < box.y1
+
+
+def bars(axes):
+    """Return the ends of the upright bars, in order."""
+    return [[tuple(end) for end in each.round(6).tolist()] for set_ in axes.collections for each in set_.get_segments()]
+
+
+def test_a_single_point_has_its_interval():
+    """4 workers, 90% from 89% to 91%: a mark on an upright bar, and a note of 1 point."""
+    picture = plots.sweep(POINTS[:1], WORKERS, LATE, of="Scenario x.")
+    (axes,) = picture.axes
+    assert bars(axes) == [[(4, 0.89), (4, 0.91)]]
+    low, high = axes.get_ylim()
+    assert (low < 0.89, high > 0.91) == (True, True)
+    assert "Scenario x. 1 point with the interval of its mean." in texts(picture)
+
+
+def test_the_bars_of_three_lines_stand_beside_each_other():
+    """Three bands could not be told apart: at 4 workers there are three bars, which do not cover each other."""
+    table = points([(x, by, 0.9, 0.01) for by in ("a", "b", "c") for x in (4, 6)])
+    picture = plots.sweep(table, WORKERS, LATE, by=DELAY)
+    (axes,) = picture.axes
+    assert bars(axes) == [[(x, 0.89), (x, 0.91)] for _ in "abc" for x in (4, 6)]
+    places = [each.get_transform().transform((4, 0.9))[0] for each in axes.collections]
+    assert np.diff(places).min() >= 2
+    assert {each.get_linestyle() for each in axes.get_lines()[:1]} == {"-"}
+
+
+@pytest.mark.parametrize(
+    ("values", "scale"),
+    [("1 2 4 8 16", "log"), ("1 3 10 32 100", "log"), ("1 2 3 4 5 6 7 8 9", "linear"), ("1 2 4", "linear"),
+     ("1 5 10 15 20 25", "linear")],
+)  # fmt: skip
+def test_values_that_go_up_by_ratios_are_on_a_logarithmic_axis(values, scale):
+    """So that those of `log:1..16:5` are as far apart as whoever chose them meant; few or even steps are not."""
+    table = points([(x, "", 0.9, 0.01) for x in values.split()])
+    assert plots.sweep(table, WORKERS, LATE).axes[0].get_xscale() == scale
 
 
 def test_points_that_differ_in_something_else_are_not_joined():
@@ -72,15 +119,17 @@ def test_a_title_begins_with_a_capital_unless_the_platform_spells_its_word_witho
 
 
 def test_a_sweep_over_names_puts_them_side_by_side():
-    """Values that are no quantities are told apart by their names."""
-    table = points([("sanp-3.6.1", "", 0.9, 0), ("nodo-observed", "", 0.7, 0)])
+    """Values that are no quantities are told apart by their names; there is nothing between them, and so no line."""
+    table = points([("sanp-3.6.1", "", 0.9, 0.1), ("nodo-observed", "", 0.7, 0.1)])
     (axes,) = plots.sweep(table, WORKERS, LATE).axes
+    assert axes.get_lines()[0].get_linestyle() == "None"
+    assert bars(axes) == [[(0, 0.8), (0, 1.0)], [(1, 0.6), (1, 0.8)]]
     assert [each.get_text() for each in axes.get_xticklabels()] == ["sanp-3.6.1", "nodo-observed"]
     assert axes.get_lines()[0].get_xydata().tolist() == [[0, 0.9], [1, 0.7]]
 
 
-def test_the_frontier_of_a_map_goes_between_the_cells_where_the_slo_turns():
-    """Only 16 workers at 1 s hold 98%: the line is on the left of that cell and above it. 8 workers are undecided.
+def test_the_frontier_of_a_map_goes_between_cells_that_pass_and_cells_that_fail():
+    """Only 16 workers at 1 s pass 98%: the line is above that cell. On its left 8 workers are undecided: no line.
 
     Cells are numbered from 0 in the middle: that cell is (2, 0), from 1.5 to 2.5 and from -0.5 to 0.5.
     """
@@ -89,9 +138,12 @@ def test_the_frontier_of_a_map_goes_between_the_cells_where_the_slo_turns():
     mesh, frontier = axes.collections
     assert mesh.get_array().tolist() == [[0.90, 0.97, 0.99], [0.80, 0.95, 0.97]]
     drawn = {tuple(sorted(tuple(end) for end in each.tolist())) for each in frontier.get_segments()}
-    assert drawn == {((1.5, -0.5), (1.5, 0.5)), ((1.5, 0.5), (2.5, 0.5))}
+    assert drawn == {((1.5, 0.5), (2.5, 0.5))}
     assert [each.get_xy() for each in axes.patches] == [(0.5, -0.5)]
     assert {"90%", "97%", "99%", "80%", "95%"} <= set(texts(picture))
+    assert "Higher is better." in picture.get_supxlabel()
+    lower = replace(SLO, operator="<", limit=0.98)
+    assert "Lower is better." in plots.heat_map(POINTS, WORKERS, DELAY, LATE, lower).get_supxlabel()
 
 
 def test_a_map_leaves_out_what_was_not_run_and_refuses_two_points_in_one_cell():
@@ -147,7 +199,11 @@ def test_a_capacity_is_drawn_from_what_its_search_found():
 
     curve = (visit(4, 0.9, Verdict.FAIL), visit(8, 0.97, Verdict.UNDECIDED), visit(16, 0.99, Verdict.PASS))
     found = Found(Outcome.FOUND, 16.0, 8.0, 16.0, 0.95, curve, 15, "")
-    (axes,) = plots.capacity(Capacity("ecs.e.workers", "workers", False, texts_of, found), 1).axes
+    picture = plots.capacity(Capacity("ecs.e.workers", "workers", False, texts_of, found), 1, scenario="hand")
+    (axes,) = picture.axes
+    assert picture.get_supxlabel().replace("\n", " ") == (
+        "Scenario hand, 15 replications in all; the answer's interval at 95%. 3 points were looked at."
+    )
     seen = [line(axes, name).tolist() for name in ("fail", "undecided", "pass")]
     assert seen == [[[4, 0.9]], [[8, 0.97]], [[16, 0.99]]]
     assert line(axes, "answer: 16")[:, 0].tolist() == [16, 16]
@@ -167,8 +223,17 @@ def test_a_sensitivity_by_morris_has_sizes_on_the_side_of_the_mean_change():
         Effect(down, "token_expiry_rate", -0.02, Estimate(0.02, 0.01, 0.04, 4), 0.0),
         Effect(up, "paid_share", 0.5, Estimate(0.5, 0.4, 0.6, 4), 0.0),
     )
-    found = Sensitivity(Study("morris", (up, down), [], 1), SimpleNamespace(slos=()), effects, (), (), ())
-    (axes,) = plots.sensitivity(found).axes
+    found = Sensitivity(
+        Study("morris", (up, down), [], 1), SimpleNamespace(slos=(), confidence=0.9), effects, (), (), ()
+    )
+    picture = plots.sensitivity(found, scenario="hand")
+    (axes,) = picture.axes
+    assert axes.get_xlabel().replace("\n", " ") == (
+        "mean absolute elementary effect on \u201ctokens that expire\u201d over the input's range (percentage points)"
+    )
+    assert axes.xaxis.get_major_formatter()(-0.02, None) == "-2"
+    assert "Scenario hand, 0 points; intervals at 90%." in picture.get_supxlabel().replace("\n", " ")
+    assert "to the side of the mean change" in picture.get_supxlabel().replace("\n", " ")
     assert [bar.get_width() for bar in axes.patches] == [0.03, -0.02]
     assert [bool(bar.get_hatch()) for bar in axes.patches] == [True, False]
     assert sorted(axes.get_lines()[1].get_xdata()) == [-0.04, -0.01]
@@ -178,7 +243,7 @@ def test_a_sensitivity_by_sobol_has_shares_of_the_variance_whose_intervals_may_g
     """Of 40% the interval is from -10% to 90%; the objective's text names its output."""
     slo = parse("token_expiry_rate < 6%", {})
     index = Index(factor("a"), slo.text, Estimate(0.3, 0.1, 0.5, 8), Estimate(0.4, -0.1, 0.9, 8))
-    base = SimpleNamespace(slos=(SimpleNamespace(slo=slo),))
+    base = SimpleNamespace(slos=(SimpleNamespace(slo=slo),), confidence=0.9)
     found = Sensitivity(Study("sobol", (index.factor,), [], 1), base, (), (index,), (), ())
     picture = plots.sensitivity(found, slo.text)
     (axes,) = picture.axes

@@ -115,9 +115,7 @@ def test_tpnp_by_the_official_query_is_the_runs_own_figure_once_a_call_counts_on
     """A call for a cart has a row for each payment under one sessionId; of each session one row is the run's figure."""
     official, pairs = official_tpnp(table, 180.0)
     once = pairs.drop_duplicates("sessionId")
-    pd.testing.assert_series_equal(
-        100 * once.groupby("psp")["late"].mean(), figures(run, "tpnp"), check_names=False
-    )
+    pd.testing.assert_series_equal(100 * once.groupby("psp")["late"].mean(), figures(run, "tpnp"), check_names=False)
     assert len(once) < len(pairs)
     assert set(official.index) == {"psp-a", "psp-b", "psp-c"}
 

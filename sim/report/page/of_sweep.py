@@ -19,6 +19,7 @@ from sim.report.page.of_run import made
 from sim.report.page.origins import origins_of
 from sim.report.plots import Picture, heat_map
 from sim.report.plots import sweep as curve
+from sim.report.plots.points import named
 from sim.report.points import FIGURES, shortened
 from sim.scenario import slos as slo_language
 
@@ -40,7 +41,7 @@ def content(sweep: Sweep) -> dict[str, Any]:
         "about": _about(manifest),
         "points": _points(points, varied, metrics, objectives, counted=manifest["replications"] == "auto"),
         "objectives": _objectives(points, slos),
-        "pictures": list(islice(_pictures(points, varied, manifest["design"], metrics, objectives), MOST_PICTURES)),
+        "pictures": list(islice(_pictures(points, manifest, metrics, objectives), MOST_PICTURES)),
         "glossary": words.GLOSSARY,
         "confidence": percent(scenario["run"]["confidence"]),
         "origins": origins_of(manifest),
@@ -61,17 +62,38 @@ def _telling(points: pd.DataFrame, candidates: Sequence[str]) -> list[str]:
     return sorted(known, key=lambda metric: -moved(metric))[:MOST_METRICS]
 
 
+_SAID = {
+    "fail": "an objective fails",
+    "undecided": "no objective fails, but not every one is decided",
+    "pass": "all objectives pass",
+}
+
+
 def _conclusion(points: pd.DataFrame) -> str:
+    """Say at how many points an objective fails, none does, and all pass."""
     counts = Counter(points["verdict"])
-    said = {"fail": "an objective fails", "undecided": "none fails but one is undecided", "pass": "all pass"}
-    parts = [f"at {counts[verdict]} {what}" for verdict, what in said.items() if counts[verdict]]
-    return f"Of {len(points)} points, {', '.join(parts)}."
+    if len(points) == 1:
+        return f"At the only point {_SAID[points['verdict'].iloc[0]]}."
+    if len(counts) == 1:
+        return f"At all {len(points):,} points {_SAID[next(iter(counts))]}."
+    parts = [f"at {counts[verdict]} {what}" for verdict, what in _SAID.items() if counts[verdict]]
+    return f"Of {len(points):,} points: {'; '.join(parts)}."
+
+
+def _replications(manifest: Mapping[str, Any]) -> str:
+    count = manifest["replications"]
+    return "as many replications as it takes" if count == "auto" else f"{count} replication{'s' if count > 1 else ''}"
+
+
+def _of(manifest: Mapping[str, Any]) -> str:
+    """Say in a picture what its points are of."""
+    scenario = manifest["scenario"]
+    sure = percent(scenario["run"]["confidence"])
+    return f"{named(scenario['name'])}{_replications(manifest)} of every point; intervals at {sure}."
 
 
 def _about(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
     scenario, settings = manifest["scenario"], manifest["scenario"]["run"]
-    count = manifest["replications"]
-    many = "as many replications as it takes" if count == "auto" else f"{count} replication{'s' if count > 1 else ''}"
     found = {
         "Scenario": scenario["name"],
         "Description": scenario.get("description", ""),
@@ -79,7 +101,7 @@ def _about(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
         "Design": manifest["design"],
         "Changed for all points": ", ".join(manifest["sets"]),
         "Measured": f"{making.span(settings['window'])} after {making.span(settings['warm_up'])} of warm-up, "
-        f"in {many} of every point",
+        f"in {_replications(manifest)} of every point",
         "Protocol": scenario["protocol"]["preset"],
         "Made": f"with pagopa-sim {manifest['versions']['pagopa-sim']}",
     }
@@ -125,18 +147,18 @@ def _estimate(point: Mapping[Any, Any], metric: str, slo: Slo | None) -> Cell:
 
 
 def _pictures(
-    points: pd.DataFrame, varied: Sequence[str], design: str, metrics: Sequence[str], slos: Mapping[str, Slo]
+    points: pd.DataFrame, manifest: Mapping[str, Any], metrics: Sequence[str], slos: Mapping[str, Slo]
 ) -> Iterator[Picture]:
     """Yield the pictures of a sweep: curves, with a line per value of the second of two paths, and maps.
 
     Points of a grid are joined; those of a sample or a list differ in more than the path below them.
     """
-    paths, by, grid = list(varied), None, design == "grid"
-    if len(varied) == 2 and grid:
-        longer, by = sorted(varied, key=lambda path: -points[path].nunique())
+    paths, by, grid, of = list(manifest["varied"]), None, manifest["design"] == "grid", _of(manifest)
+    if len(paths) == 2 and grid:
+        longer, by = sorted(paths, key=lambda path: -points[path].nunique())
         paths = [longer]
     for metric in metrics:
         for path in paths:
-            yield curve(points, path, metric, by=by, slo=slos.get(metric), joined=grid)
+            yield curve(points, path, metric, by=by, slo=slos.get(metric), joined=grid, of=of)
         if by is not None and metric in slos:
-            yield heat_map(points, paths[0], by, metric, slos[metric])
+            yield heat_map(points, paths[0], by, metric, slos[metric], of=of)

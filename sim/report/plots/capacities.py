@@ -7,13 +7,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from sim.analysis.intervals import Estimate
+from sim.analysis.shown import percent
 from sim.analysis.slo import Slo, Verdict, judge
 from sim.experiment.capacity import Capacity
 from sim.experiment.sweep import column_of
 from sim.report.plots.letters import plain
 from sim.report.plots.looks import BLACK, BLUE, GREY, LIMIT, PALE, VERMILLION
 from sim.report.plots.paper import Picture, blank, drawn, legend, note, sheet
-from sim.report.plots.points import metric_axis, ordered
+from sim.report.plots.points import counted, metric_axis, named, ordered
 from sim.report.plots.quantities import scale_of
 from sim.report.plots.words import limit_of
 
@@ -35,12 +36,13 @@ def capacity_curve(
     low: float | None = None,
     high: float | None = None,
     confidence: float = 0.95,
+    of: str = "",
 ) -> Picture:
     """Draw what a capacity search saw of an SLO at every value it tried, and its answer with the answer's interval.
 
     What is around the answer is drawn again, larger, where it would be too small. `points` may have a column `verdict`
     (`pass`, `fail`, `undecided`); otherwise the intervals are judged by the SLO. An end of the interval that is None
-    is open.
+    is open. `of` says what the points are of.
     """
     near = _near(points, path, answer, low, high)
     views = [points] if near is None else [points, near]
@@ -63,14 +65,18 @@ def capacity_curve(
     legend(picture, handles)
     if not len(points):
         blank(panels[0], "no points")
-    note(picture, f"{len(points)} points were looked at." + (" No answer was found." if answer is None else ""))
+    looked = f"{counted(points)} {'was' if len(points) == 1 else 'were'} looked at."
+    note(picture, of, looked, "No answer was found." if answer is None else "")
     found = f"{answer:.6g}, {_ends(low, high)} at {100 * confidence:g}%" if answer is not None else "no answer"
     picture.alt = f"What is enough for {slo.text} of {path}: {found}"
     return picture
 
 
-def capacity(answer: Capacity, number: int = 0) -> Picture:
-    """Draw what a capacity search found: the curve of one of its objectives, the first unless told, and the answer."""
+def capacity(answer: Capacity, number: int = 0, *, scenario: str = "") -> Picture:
+    """Draw what a capacity search found: the curve of one of its objectives, the first unless told, and the answer.
+
+    `scenario` is the name of what was searched, for the note.
+    """
     found = answer.found
     judged = [visit.evidence.judged[number] for visit in found.curve]
     metric = column_of(judged[0].slo)
@@ -84,9 +90,11 @@ def capacity(answer: Capacity, number: int = 0) -> Picture:
         }
         for visit, seen in zip(found.curve, judged, strict=True)
     )
+    cost = f"{found.replications:,} replications in all"
+    about = f"{named(scenario)}{cost}; the answer's interval at {percent(found.confidence)}."
     return capacity_curve(
         points, answer.path, metric, judged[0].slo,
-        answer=found.answer, low=found.low, high=found.high, confidence=found.confidence,
+        answer=found.answer, low=found.low, high=found.high, confidence=found.confidence, of=about,
     )  # fmt: skip
 
 

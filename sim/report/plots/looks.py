@@ -94,18 +94,19 @@ LIMIT: Mapping[str, Any] = {"color": BLACK, "linewidth": 1.0, "linestyle": (0, (
 """The look of a limit, as matplotlib takes it."""
 
 
-def limit_line(axes: Axes, at: float, name: str, *, across: bool, left: bool = False) -> None:
+def limit_line(axes: Axes, at: float, name: str, *, across: bool, outside: bool = False) -> None:
     """Draw a limit with its name: across the axes at a height, or upright at a place.
 
-    The name of a line across is at its right end, or at its left; that of an upright one is above it.
+    The name of a line across is above its right end, or `outside`, where no data can be, beside it on lines of a word
+    or two; that of an upright one is above it.
     """
     place: dict[str, Any] = {
         "textcoords": "offset points", "va": "bottom", "fontsize": 8, "zorder": 4, "annotation_clip": True,
     }  # fmt: skip
     if across:
         axes.axhline(at, **LIMIT)
-        end, side = ((0.0, 3), "left") if left else ((1.0, -2), "right")
-        axes.annotate(name, (end[0], at), xycoords=axes.get_yaxis_transform(), xytext=(end[1], 2), ha=side, **place)
+        beside = {"xytext": (3, 0), "ha": "left", "va": "center"} if outside else {"xytext": (-2, 2), "ha": "right"}
+        axes.annotate(name, (1.0, at), xycoords=axes.get_yaxis_transform(), **place | beside)
     else:
         axes.axvline(at, **LIMIT)
         axes.annotate(name, (at, 0.999), xycoords=axes.get_xaxis_transform(), xytext=(0, 2), ha="center", **place)

@@ -1,6 +1,5 @@
 """A metric over a grid of two paths, and where an SLO turns."""
 
-
 from collections.abc import Callable
 
 import numpy as np
@@ -18,7 +17,7 @@ from sim.report.markdown import capital
 from sim.report.plots.letters import plain
 from sim.report.plots.looks import BLACK
 from sim.report.plots.paper import Array, Picture, blank, drawn, note, sheet
-from sim.report.plots.points import extent
+from sim.report.plots.points import counted, extent
 from sim.report.plots.quantities import Scale, scale_of
 from sim.report.plots.words import label_of, shown, title_of, unit_axis, unit_of
 
@@ -29,11 +28,12 @@ _WRITTEN = 120
 
 
 @drawn
-def heat_map(points: pd.DataFrame, x: str, y: str, metric: str, slo: Slo) -> Picture:
-    """Draw a metric over a grid of two paths, with the frontier between where an SLO holds and where it does not.
+def heat_map(points: pd.DataFrame, x: str, y: str, metric: str, slo: Slo, *, of: str = "") -> Picture:
+    """Draw a metric over a grid of two paths, with the frontier between where an SLO passes and where it fails.
 
     The frontier goes along the cells and is not smoothed: nothing is known between points. Cells whose interval has the
-    limit inside are hatched, those without a point are left white. Raises `ValueError` when two points share a cell.
+    limit inside are hatched and have no frontier, those without a point are left white. `of` says what the points are
+    of. Raises `ValueError` when two points share a cell.
     """
     picture, (axes,) = sheet(f"{capital(title_of(metric))} by {plain(x, 44)} and {plain(y, 44)}", height_in=4.4)
     columns, rows = scale_of(points[x]), scale_of(points[y])
@@ -47,7 +47,7 @@ def heat_map(points: pd.DataFrame, x: str, y: str, metric: str, slo: Slo) -> Pic
         dark = _cells(picture, axes, means, metric)
         for row, column in np.argwhere(known & (verdicts == Verdict.UNDECIDED)):
             axes.add_patch(_hatched(column, row, dark=bool(dark(means[row, column]))))
-        _frontier(axes, np.where(known, [[slo.holds(value) for value in line] for line in means], False), known)
+        _frontier(axes, verdicts)
     else:
         blank(axes, "no points")
     columns.set_cells(axes.xaxis)
@@ -60,7 +60,9 @@ def heat_map(points: pd.DataFrame, x: str, y: str, metric: str, slo: Slo) -> Pic
         Patch(facecolor="#FFFFFF", hatch="////", edgecolor=BLACK, linewidth=0, label="undecided"),
     ]
     axes.legend(handles=keys, loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=2)
-    note(picture, f"{int(known.sum())} points. The line runs along the cells: between points nothing is known.")
+    better = "Higher" if slo.operator.startswith(">") else "Lower"
+    line = "The line runs along cells that pass and cells that fail; undecided ones lie between them without a line."
+    note(picture, of, f"{counted(points)}. {better} is better.", line)
     holding = sum(verdict is Verdict.PASS for verdict in verdicts[known])
     picture.alt = (
         f"{title_of(metric)} over {x} and {y}: {extent(points, metric)}; {slo.text} holds at {holding} of "
@@ -101,14 +103,13 @@ def _hatched(column: int, row: int, *, dark: bool) -> Patch:
     return Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, hatch="////", edgecolor=ink, linewidth=0, alpha=0.5)
 
 
-def _frontier(axes: Axes, holds: Array, known: Array) -> None:
-    """Draw the edges between neighbours of which one holds and the other does not."""
+def _frontier(axes: Axes, verdicts: Array) -> None:
+    """Draw the edges between neighbours of which one passes and the other fails."""
     segments = []
-    for row, column in np.argwhere(known):
+    for row, column in np.ndindex(verdicts.shape):
         for down, right in ((0, 1), (1, 0)):
-            other = row + down, column + right
-            inside = other[0] < known.shape[0] and other[1] < known.shape[1]
-            if inside and known[other] and holds[row, column] != holds[other]:
+            beyond = verdicts[row + down : row + down + 1, column + right : column + right + 1].ravel()
+            if {verdicts[row, column], *beyond} == {Verdict.PASS, Verdict.FAIL}:
                 corner = np.array([column + 0.5, row + 0.5])
                 segments.append([corner - (down, right), corner])
     edge = withStroke(linewidth=4.8, foreground=_WHITE)  # so that it is seen among dark cells too

@@ -6,12 +6,14 @@ varied, with numbers or with texts such as `250 ms`, and for each metric the col
 Intervals that are not known are NaN.
 """
 
+from collections.abc import Sized
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from sim.analysis.slo import Slo
+from sim.report.plots.letters import plain
 from sim.report.plots.looks import limit_line
 from sim.report.plots.paper import Array
 from sim.report.plots.quantities import Scale
@@ -32,10 +34,19 @@ def metric_axis(axes: Axes, metric: str) -> None:
     unit_axis(axes.yaxis, unit_of(metric))
 
 
-def draw_limit(axes: Axes, slo: Slo, x: Array, y: Array) -> None:
-    """Draw the limit of an SLO, its name at the end at which the points are further away from it."""
-    near, far = (np.abs(y[x == end] - slo.limit).min(initial=np.inf) for end in (x.min(initial=0), x.max(initial=0)))
-    limit_line(axes, slo.limit, limit_of(slo), across=True, left=bool(near > far))
+def draw_limit(axes: Axes, slo: Slo) -> None:
+    """Draw the limit of an SLO, with its name beside it at the right edge."""
+    limit_line(axes, slo.limit, limit_of(slo).replace(": ", ":\n"), across=True, outside=True)
+
+
+def counted(points: Sized) -> str:
+    """Say how many points there are."""
+    return "1 point" if len(points) == 1 else f"{len(points)} points"
+
+
+def named(scenario: str) -> str:
+    """Return the beginning of a note that names its scenario, or nothing without one."""
+    return f"Scenario {plain(scenario, 40)}, " if scenario else ""
 
 
 def extent(points: pd.DataFrame, metric: str) -> str:

@@ -22,6 +22,8 @@ _LABELLED = 9
 """Values that all have a tick of their own."""
 _WIDE = 20.0
 """The highest value over the lowest, from which a logarithmic axis is worth its strangeness."""
+_EVEN, _NEARLY = 8.0, 0.1
+"""The same of values whose ratios are nearly the same, as whoever chose them meant: 1, 2, 4, 8."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +80,12 @@ class Scale:
         return len(values) < 2 or bool(np.diff(values).min() > np.ptp(values) / (2 * _LABELLED))
 
     def _logarithmic(self) -> bool:
-        if len(self.values) < 3 or self.values[0] <= 0 or self.values[-1] / self.values[0] < _WIDE:
+        if len(self.values) < 3 or self.values[0] <= 0 or self.values[-1] / self.values[0] < _EVEN:
             return False
         steps, ratios = np.diff(self.values), np.diff(np.log(self.values))
-        return bool(ratios.std() / ratios.mean() < steps.std() / steps.mean())
+        uneven = ratios.std() / ratios.mean()
+        wide = _WIDE if uneven > _NEARLY else _EVEN
+        return bool(self.values[-1] / self.values[0] >= wide and uneven < steps.std() / steps.mean())
 
 
 def scale_of(values: Iterable[object]) -> Scale:

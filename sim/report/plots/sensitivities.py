@@ -6,24 +6,33 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter
 
+from sim.analysis.shown import percent
 from sim.experiment.sensitivity import Sensitivity
 from sim.experiment.sweep import column_of
 from sim.report.plots.letters import plain, wrapped
 from sim.report.plots.looks import BLACK, BLUE
 from sim.report.plots.paper import Picture, blank, drawn, note, sheet
+from sim.report.plots.points import named
 from sim.report.plots.words import shown, title_of, unit_axis, unit_of
 
 _LABEL_EM = 36.0
+_POINTS = "percentage points"
+_MORRIS = "The mean size of the change when the input goes through its range, to the side of the mean change."
+_SOBOL = "The share of the output's variance that is due to the input, with all others."
 
 
 @drawn
-def tornado(effects: pd.DataFrame, metric: str, *, what: str = "", most: int = 15) -> Picture:
+def tornado(
+    effects: pd.DataFrame, metric: str, *, what: str = "", size: str = "change of", said: str = "", most: int = 15
+) -> Picture:
     """Draw how much a metric rests on each input, the greatest first.
 
     `effects` has one row per input: `path`, `effect` (the change of the metric when the input goes through its range,
     in the unit of the metric; below zero if it falls), `low` and `high` of its interval and, if known, `assumed`:
-    whether the input's value is an assumption. `what` names another measure, such as a share of variance.
+    whether the input's value is an assumption. `size` says what of the change is drawn, `what` names another measure,
+    such as a share of variance; `said` goes before the note.
     """
     effects = effects.sort_values("effect", key=lambda column: -column.abs(), kind="stable")
     top = effects.head(most)
@@ -44,9 +53,11 @@ def tornado(effects: pd.DataFrame, metric: str, *, what: str = "", most: int = 1
     axes.set_ylabel("input (path)")
     axes.grid(visible=False, axis="y")
     axes.grid(visible=True, axis="x")
-    change = f"change of \u201c{title_of(metric)}\u201d over the input's range ({unit_of(metric)})"
-    axes.set_xlabel(wrapped(what or change, _LABEL_EM))
-    unit_axis(axes.xaxis, "" if what else unit_of(metric))
+    axes.set_xlabel(wrapped(what or _label(metric, size), _LABEL_EM))
+    if unit_of(metric) == "%" and not what:
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.6g}"))
+    else:
+        unit_axis(axes.xaxis, "")
     if "assumed" in effects and len(top):
         kinds = [Patch(**looks[each]) for each in sorted(set(assumed.tolist()))]
         axes.legend(handles=kinds, loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=2)
@@ -54,19 +65,30 @@ def tornado(effects: pd.DataFrame, metric: str, *, what: str = "", most: int = 1
         blank(axes, "no inputs")
     left_out = len(effects) - len(top)
     more = f"{left_out} inputs with less effect are left out." if left_out else ""
-    note(picture, "Bars have their intervals.", more)
+    note(picture, said, "Bars have their intervals.", more)
     picture.alt = f"Effect on {title_of(metric)}: " + "; ".join(
-        f"{plain(path, 60)} {shown(effect, '' if what else unit_of(metric))}"
+        f"{plain(path, 60)} {shown(effect, '') if what else _changed(effect, metric)}"
         for path, effect in zip(top["path"][:5], top["effect"][:5], strict=True)
     )
     return picture
 
 
-def sensitivity(found: Sensitivity, output: str = "") -> Picture:
+def _label(metric: str, size: str) -> str:
+    unit = _POINTS if unit_of(metric) == "%" else unit_of(metric)
+    return f"{size} \u201c{title_of(metric)}\u201d over the input's range ({unit})"
+
+
+def _changed(effect: float, metric: str) -> str:
+    """Return how much a metric changes: a share by points."""
+    return f"{100 * effect:.3g} {_POINTS}" if unit_of(metric) == "%" else shown(effect, unit_of(metric))
+
+
+def sensitivity(found: Sensitivity, output: str = "", *, scenario: str = "") -> Picture:
     """Draw what an output of a study rests on: that on which the first assumption weighs most, unless one is named.
 
-    By Morris's method the mean size of the change when a number goes through its range, to the side of the mean change;
-    by Sobol's the share of the output's variance that is due to a number with all others.
+    By Morris's method the mean absolute elementary effect, which is the mean size of the change when a number goes
+    through its range, to the side of the mean change; by Sobol's the share of the output's variance that is due to a
+    number with all others. `scenario` is the name of what was studied, for the note.
     """
     output = output or next(each.output for each in (found.ledger or found.effects or found.indices))
     metric = next((column_of(each.slo) for each in found.base.slos if each.slo.text == output), output)
@@ -82,5 +104,8 @@ def sensitivity(found: Sensitivity, output: str = "") -> Picture:
         }
         for factor, size, side in bars
     ]
-    shares = "share of the variance, with all others (of 1)" if found.study.kind == "sobol" else ""
-    return tornado(pd.DataFrame(rows), metric, what=shares)
+    about = f"{named(scenario)}{len(found.study):,} points; intervals at {percent(found.base.confidence)}."
+    if found.study.kind == "sobol":
+        shares = "share of the variance, with all others (of 1)"
+        return tornado(pd.DataFrame(rows), metric, what=shares, said=f"{about} {_SOBOL}")
+    return tornado(pd.DataFrame(rows), metric, size="mean absolute elementary effect on", said=f"{about} {_MORRIS}")
