@@ -135,6 +135,21 @@ def test_calls_of_a_run_shorter_than_a_time_bin_are_divided_by_the_length_of_the
     assert picture.axes[0].get_xlim() == (0, 100)
 
 
+def test_time_bins_of_a_long_run_are_joined(tmp_path):
+    """Of 500 bins of 60 s with 0 to 499 calls, every five make a point: the first has 0 + 1 + 2 + 3 + 4 in 300 s.
+
+    500 min have at most 120 points of a round width: 100 of 5 min. In each 120 s of 1000 worker-seconds are used.
+    """
+    rows = [{**STATIONS[3], "bin_start_s": 60.0 * n, "arrivals": n, "busy_s": 24.0} for n in range(500)]
+    day = {"warm_up": "0 s", "window": "500 min", "confidence": 0.95, "bin": "60 s"}
+    picture = plots.stations(run_of(tmp_path, records(stations=rows), run=day))
+    calls, utilisation = (line(axes, "node") for axes in picture.axes[:2])
+    assert len(calls) == 100
+    assert calls[0] * (3600, 1) == pytest.approx([150, 10 / 300])
+    assert utilisation[:, 1] == pytest.approx(0.12)
+    assert "time bins of 300 s" in " ".join(picture.get_supxlabel().split())
+
+
 @pytest.mark.parametrize(("busy_s", "highest"), [(20.0, 0.2), (180.0, 1.05)])
 def test_the_axis_of_utilisation_has_the_limit_only_where_a_station_is_busy(tmp_path, busy_s, highest):
     """Of 200 worker-seconds 20 are 10%, whose axis ends below 20%; of 180, which are 90%, it goes beyond all in use."""

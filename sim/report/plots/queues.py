@@ -15,6 +15,8 @@ from sim.report.plots.words import of_run, together, unit_axis
 from sim.scenario.units import duration_s
 
 Series = dict[str, Array]
+_POINTS = 120
+"""Time bins of longer runs are joined, so that a line has at most so many points."""
 _BUSY = 0.4
 """The utilisation from which its axis goes up to where all workers are in use; below, it ends with the data."""
 
@@ -28,13 +30,14 @@ def stations(run: Run, names: Sequence[str] = (), *, most: int = 5) -> Picture:
     together: calls / time, worker-seconds used / worker-seconds available, call-seconds waited / time.
     """
     picture, panels = sheet("Load of stations and pools: calls, utilisation, queue", rows=3, height_in=6.2, sharex=True)
-    width_s, end_s = duration_s(run.manifest["scenario"]["run"]["bin"]), when.window_s(run)[1]
-    known = _series(run.stations, run.summary.replications, width_s, end_s)
+    bin_s, end_s = duration_s(run.manifest["scenario"]["run"]["bin"]), when.window_s(run)[1]
+    width_s = bin_s * np.ceil(when.bin_s(end_s, _POINTS) / bin_s)
+    known = _series(run.stations, run.summary.replications, bin_s, width_s, end_s)
     struck = when.struck(run)
     busiest = sorted(known, key=lambda name: (name not in struck, *_ease(known[name])))
     chosen = [name for name in names if name in known] or busiest[:most]
     labels = distinct(chosen)
-    clock = when.time_axis(panels, run, width_s * np.ceil(end_s / width_s))
+    clock = when.time_axis(panels, run, bin_s * np.ceil(end_s / bin_s))
     handles: list[Any] = []
     for number, name in enumerate(chosen):
         series, stroke = known[name], STROKES[number % len(STROKES)]
@@ -58,7 +61,8 @@ def stations(run: Run, names: Sequence[str] = (), *, most: int = 5) -> Picture:
     else:
         blank(panels[0], "no station had a call")
     unlimited = [labels[name] for name in chosen if np.isnan(known[name]["utilisation"]).all()]
-    which = f"Shown: {len(chosen)}, those that incidents strike first, then those with the highest utilisation."
+    order = "first those that incidents strike, then by " if struck else "those with "
+    which = f"Shown: {len(chosen)}, {order}the highest utilisation."
     no_limit = f"Without a limit, so without utilisation: {', '.join(unlimited)}." if unlimited else ""
     bins = of_run(run, together(run, f"time bins of {width_s:g} s"))
     calm = f"Of these none is more than {np.ceil(100 * peak):.0f}% in use." if chosen and not busy else ""
@@ -68,20 +72,27 @@ def stations(run: Run, names: Sequence[str] = (), *, most: int = 5) -> Picture:
     return picture
 
 
-def _series(rows: pd.DataFrame, replications: int, width_s: float, end_s: float) -> dict[str, Series]:
-    """Return, for every station with calls, its values in the time bins that begin before the end of arrivals."""
+def _series(rows: pd.DataFrame, replications: int, bin_s: float, width_s: float, end_s: float) -> dict[str, Series]:
+    """Return, for every station with calls, its values in the time bins that begin before the end of arrivals.
+
+    Bins of the records are joined to such a width; the last may have fewer.
+    """
     rows = rows[rows["bin_start_s"] < end_s - 1e-9]
-    sums = rows.groupby(["station", "bin_start_s"], observed=True)[["arrivals", "busy_s", "waiting_s", "capacity_s"]]
+    number = np.floor(rows["bin_start_s"] / width_s + 1e-9).astype(int).rename("number")
+    length_s = rows.groupby(number)["bin_start_s"].nunique() * bin_s
+    sums = rows.groupby(["station", number], observed=True)[["arrivals", "busy_s", "waiting_s", "capacity_s"]]
     found = {}
     for name, table in sums.sum(min_count=1).groupby("station", observed=True):
         column = {each: table[each].to_numpy(dtype=float) for each in table}
         if column["arrivals"].any():
+            at = table.index.get_level_values("number")
+            lasted_s = length_s[at].to_numpy()
             available = np.where(column["capacity_s"] > 0, column["capacity_s"], np.nan)
             found[str(name)] = {
-                "at_s": table.index.get_level_values("bin_start_s").to_numpy() + width_s / 2,
-                "calls_per_s": column["arrivals"] / replications / width_s,
+                "at_s": at.to_numpy() * width_s + lasted_s / 2,
+                "calls_per_s": column["arrivals"] / replications / lasted_s,
                 "utilisation": column["busy_s"] / available,
-                "queue": column["waiting_s"] / replications / width_s,
+                "queue": column["waiting_s"] / replications / lasted_s,
             }
     return found
 
