@@ -111,7 +111,6 @@ def morris_effects(study: Study, outputs: Outputs, confidence: float = 0.95) -> 
         effects = effects[~np.isnan(effects).any(axis=1)]
         for factor, each in zip(study.factors, effects.T, strict=True):
             size = mean(np.abs(each), confidence)
-            size = Estimate(size.mean, max(0.0, size.low) if size.n > 1 else nan, size.high, size.n)
             spread = float(each.std(ddof=1)) if size.n > 1 else nan
             found.append(Effect(factor, output, float(each.mean()) if size.n else nan, size, spread))
     return tuple(found)

@@ -5,11 +5,12 @@ coverage test counts in how many of 200 searches the interval misses the truth, 
 misses exactly 5% of the time exceeds that with probability 1.6e-4 (binomial). All seeds are fixed.
 """
 
-from math import exp, inf, log
+from math import exp, inf, log, sqrt
 
 import numpy as np
 import pytest
 from scenario.conftest import SMALL
+from scipy.special import stdtrit
 
 from sim.analysis.intervals import Estimate, mean, share
 from sim.analysis.slo import Slo, Verdict, judge
@@ -33,6 +34,13 @@ POSITIVE = Slo("margin >= 0", "margin", None, "", "", ">=", 0.0)
 """The objective of most curves here: a margin of zero or more."""
 
 
+def student(values, confidence):
+    """Return Student's interval of a mean that may be negative, as margins are; those of metrics end at zero."""
+    centre, n = values.mean(), len(values)
+    half = stdtrit(n - 1, (1 + confidence) / 2) * values.std(ddof=1) / sqrt(n)
+    return Estimate(centre, centre - half, centre + half, n)
+
+
 class Noisy:
     """Evaluates a curve with normal noise of standard deviation 1 per replication, and keeps what it is asked."""
 
@@ -46,7 +54,7 @@ class Noisy:
         self.asked.append((x, replications, confidence))
         if x not in self.drawn:
             self.drawn[x] = self.noise if self.noise is not None else self.rng.normal(size=1000)
-        return evidence([judge(POSITIVE, mean(self.curve(x) + self.drawn[x][:replications], confidence))])
+        return evidence([judge(POSITIVE, student(self.curve(x) + self.drawn[x][:replications], confidence))])
 
 
 def exact(curve):
