@@ -1,7 +1,7 @@
 """The closed-form neighbour of a station: the nearest queue that theory has an answer for, to be printed beside it.
 
 A neighbour is no prediction. It says what a station would do if calls came at random and nothing ever changed, so that
-a figure of the simulation can be told to be of the right size, and a capacity search has a known answer.
+a figure of the simulation can be told to be of the right size.
 
 Sources: D. Gross, J. F. Shortle, J. M. Thompson and C. M. Harris, Fundamentals of Queueing Theory, 4th ed. (2008),
 ch. 2 (M/M/c, M/M/c/K, Erlang's B and C, M/G/infinity) and 5 (Pollaczek and Khinchine; B holds for any service law);
@@ -9,9 +9,8 @@ A. O. Allen, Probability, Statistics, and Computer Science, 2nd ed. (1990), for 
 M/G/c. States are weighed by logarithms, so that ten thousand workers are no problem.
 """
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from math import floor, isclose, isfinite, log, nan
+from math import isclose, isfinite, log, nan
 from typing import Any
 
 import numpy as np
@@ -57,20 +56,17 @@ def neighbour(
     service_scv: float,
     workers: int | None,
     queue_limit: int | None = None,
-    *,
-    steady: bool = True,
 ) -> Neighbour | None:
     """Return the neighbour of a station, or None where theory has none.
 
     `service_scv` is the squared coefficient of variation of service times, variance over squared mean: 0 if they are
-    constant, 1 if exponential. `workers` None are unlimited; `queue_limit` counts calls that wait. `steady` is false
-    where workers, rate or service change during the run, by a schedule, an outage, an incident or a profile: then there
-    is no neighbour. There is none either without calls, for a service time without mean or variance, and where an
-    unbounded queue grows for ever, at a utilisation of 1 or more.
+    constant, 1 if exponential. `workers` None are unlimited; `queue_limit` counts calls that wait. There is none without
+    calls, for a service time without mean or variance, and where an unbounded queue grows for ever, at a utilisation of
+    1 or more. Whether workers, rate and service stay the same during the run, as is assumed here, is for the caller.
     """
     offered = rate_per_s * service_mean_s
     known = isfinite(offered) and isfinite(service_scv)
-    if not steady or not known or rate_per_s <= 0 or workers == 0:
+    if not known or rate_per_s <= 0 or workers == 0:
         return None
     if workers is None:
         return Neighbour("M/G/infinity", True, nan, offered, 0.0, 0.0, 0.0, 0.0)
@@ -102,50 +98,6 @@ def erlang_c(workers: int, offered: float) -> float:
         return 1.0
     blocked, load = erlang_b(workers, offered), offered / workers
     return blocked / (1 - load + load * blocked)
-
-
-def smallest_workers(
-    rate_per_s: float,
-    service_mean_s: float,
-    *,
-    wait_probability: float | None = None,
-    wait_mean_s: float | None = None,
-    service_scv: float = 1.0,
-) -> int:
-    """Return the smallest number of workers that keeps one of both targets, in an unbounded queue.
-
-    Exact for exponential service times; for others the mean wait is Allen and Cunneen's. Raises `ValueError` unless
-    there is exactly one target, above 0, and for a load that is not finite.
-
-    >>> smallest_workers(10.0, 1.0, wait_probability=0.2)
-    14
-    """
-    offered = rate_per_s * service_mean_s
-    if not isfinite(offered) or offered < 0:
-        raise ValueError(f"an offered load of {offered:g} workers: no number of workers is known to be enough")
-    targets = [target for target in (wait_probability, wait_mean_s) if target is not None]
-    if len(targets) != 1 or not targets[0] > 0:
-        raise ValueError("give one target above 0: wait_probability or wait_mean_s")
-
-    def keeps(workers: int) -> bool:
-        waits = erlang_c(workers, offered)
-        if wait_probability is not None:
-            return waits <= wait_probability
-        return waits * service_mean_s / (workers - offered) * (1 + service_scv) / 2 <= targets[0]
-
-    return _first(keeps, floor(offered) + 1)
-
-
-def _first(holds: Callable[[int], bool], start: int) -> int:
-    """Return the first number from a start on for which something holds that holds ever after."""
-    step = 1
-    while not holds(start + step - 1):
-        step *= 2
-    low, high = start + step // 2, start + step - 1
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if holds(middle) else (middle + 1, high)
-    return low
 
 
 def _bounded(rate_per_s: float, offered: float, service_scv: float, workers: int, places: int) -> Neighbour:

@@ -10,7 +10,7 @@ from scipy.stats import norm
 from theory import queues
 
 from sim.analysis import theory
-from sim.analysis.theory import Neighbour, erlang_b, erlang_c, neighbour, smallest_workers
+from sim.analysis.theory import Neighbour, erlang_b, erlang_c, neighbour
 from sim.kernel.distributions import Lognormal
 
 
@@ -173,21 +173,20 @@ def test_service_that_takes_no_time_makes_nobody_wait():
 
 
 @pytest.mark.parametrize(
-    ("rate", "mean", "scv", "workers", "steady"),
+    ("rate", "mean", "scv", "workers"),
     [
-        (1.0, 1.0, 1.0, 1, True),
-        (3.1, 1.0, 1.0, 3, True),
-        (1.0, 1.0, 1.0, 4, False),
-        (1.0, 1.0, 1.0, 0, True),
-        (0.0, 1.0, 1.0, 4, True),
-        (1.0, inf, 1.0, 4, True),
-        (1.0, nan, 1.0, 4, True),
-        (1.0, 1.0, inf, 4, True),
+        (1.0, 1.0, 1.0, 1),
+        (3.1, 1.0, 1.0, 3),
+        (1.0, 1.0, 1.0, 0),
+        (0.0, 1.0, 1.0, 4),
+        (1.0, inf, 1.0, 4),
+        (1.0, nan, 1.0, 4),
+        (1.0, 1.0, inf, 4),
     ],
 )
-def test_there_is_not_always_a_neighbour(rate, mean, scv, workers, steady):
-    """Utilisation 1 or more, something that changes, no workers, no calls, no mean, no variance."""
-    assert neighbour(rate, mean, scv, workers, steady=steady) is None
+def test_there_is_not_always_a_neighbour(rate, mean, scv, workers):
+    """Utilisation 1 or more, no workers, no calls, no mean, no variance."""
+    assert neighbour(rate, mean, scv, workers) is None
 
 
 def test_a_neighbour_in_the_document_has_plain_values():
@@ -196,49 +195,3 @@ def test_a_neighbour_in_the_document_has_plain_values():
     assert json.loads(json.dumps(found, allow_nan=False))["utilisation"] is None
     assert found["busy"] == 6.0
     assert set(found) == set(Neighbour.__dataclass_fields__)
-
-
-# --- the smallest number of workers -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("offered", [0.3, 1.0, 10.0, 47.0, 130.0])
-@pytest.mark.parametrize("target", [0.5, 0.2, 0.01])
-def test_the_smallest_number_of_workers_keeps_the_target_and_one_less_does_not(offered, target):
-    """By Erlang's C and by the mean wait C x mean / (c - a), added up term by term."""
-    load = Fraction(offered)
-    found = smallest_workers(offered / 3, 3.0, wait_probability=target)
-    assert queues.erlang_c(found, load) <= target
-    assert found - 1 <= load or queues.erlang_c(found - 1, load) > target
-    found = smallest_workers(offered / 3, 3.0, wait_mean_s=target)
-    assert queues.erlang_c(found, load) * 3 / (found - load) <= target
-    assert found - 1 <= load or queues.erlang_c(found - 1, load) * 3 / (found - 1 - load) > target
-
-
-def test_the_smallest_number_of_thousands_of_workers():
-    """Load 9900 and a fifth may wait: Halfin and Whitt's b = 1.0606 for 0.2 gives 9900 + 1.06 x 99.5 = 10,005.5.
-
-    1 / (1 + 1.0606 Phi / phi) = 0.2 at Phi = 0.8556 and phi = 0.2273; the limit is a little low at a finite load.
-    """
-    assert smallest_workers(9900.0, 1.0, wait_probability=0.2) in range(10_005, 10_009)
-
-
-def test_service_that_varies_more_needs_more_workers_for_the_same_wait():
-    """Allen and Cunneen: with scv 3 twice the wait, so the workers that keep half the target at scv 1."""
-    varied = smallest_workers(20.0, 1.0, wait_mean_s=0.1, service_scv=3.0)
-    assert varied == smallest_workers(20.0, 1.0, wait_mean_s=0.05)
-    assert varied > smallest_workers(20.0, 1.0, wait_mean_s=0.1)
-
-
-@pytest.mark.parametrize(
-    "targets", [{}, {"wait_probability": 0.1, "wait_mean_s": 1.0}, {"wait_probability": 0.0}, {"wait_mean_s": nan}]
-)
-def test_there_is_one_target(targets):
-    """None, both, and none that could be kept are refused."""
-    with pytest.raises(ValueError, match="one target above 0"):
-        smallest_workers(1.0, 1.0, **targets)
-
-
-def test_a_load_without_end_has_no_number_of_workers():
-    """A service time without a mean."""
-    with pytest.raises(ValueError, match="offered load of inf"):
-        smallest_workers(1.0, inf, wait_probability=0.1)
