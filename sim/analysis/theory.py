@@ -60,7 +60,7 @@ def neighbour(
     """Return the neighbour of a station, or None where theory has none.
 
     `service_scv` is the squared coefficient of variation of service times, variance over squared mean: 0 if they are
-    constant, 1 if exponential. `workers` None are unlimited; `queue_limit` counts calls that wait. There is none without
+    constant, 1 if exponential. `workers` None are unlimited; `queue_limit` counts calls that wait. There is none for no
     calls, for a service time without mean or variance, and where an unbounded queue grows for ever, at a utilisation of
     1 or more. Whether workers, rate and service stay the same during the run, as is assumed here, is for the caller.
     """
