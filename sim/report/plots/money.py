@@ -44,7 +44,11 @@ def reversals(run: Run) -> Picture:
     else:
         blank(over_time, "nothing was reversed")
     what = of_run(run, together(run, "payments of carts of the measured window"))
-    bars = f"Lines on the bars: {percent(run.summary.confidence)} interval." if run.summary.replications > 1 else ""
+    bars = (
+        f"Lines on the bars: {percent(run.summary.confidence)} interval."
+        if seen and run.summary.replications > 1
+        else ""
+    )
     note(picture, what, bars, when.incidents_said(run, clock))
     total = run.summary.metrics["reversal_eur"].mean
     causes = [f"{REVERSALS[cause].label} {amounts.sum():,.0f} euros" for cause, amounts in seen.items()]
