@@ -6,7 +6,7 @@ them.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from sim.analysis.sequential import Rule
+    from sim.scenario.preflight import Finding
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -149,8 +150,7 @@ def run(
 
         goal = goal_of(count_of(replications), precision, maximum)
         loaded = load(file, [*(sets or []), *([] if seed is None else [f"run.seed={seed}"])])
-        for finding in preflight(loaded):
-            remark(f"pre-flight: {finding}")
+        before_flight({loaded.scenario.name: preflight(loaded)})
         voice = Voice(stderr=True)
         with watching_live(voice, loaded.scenario.name) if live else watching(voice, quiet=quiet) as watch:
             done = run_scenario(
@@ -318,4 +318,13 @@ def remark(text: str) -> None:
 
 def as_json(values: Any) -> str:
     """Return values as JSON that any encoding of the output can carry."""
+def before_flight(found: "Mapping[str, Sequence[Finding]]") -> None:
+    """Say what was found in some scenarios before they are simulated: what all of them have, then what each has."""
+    common = [finding for finding in next(iter(found.values())) if all(finding in each for each in found.values())]
+    said = [str(finding) for finding in common]
+    said += [f"{name}: {each}" for name, findings in found.items() for each in findings if each not in common]
+    for each in said:
+        remark(f"pre-flight: {each}")
+
+
     return json.dumps(values, indent=1, allow_nan=False)

@@ -5,7 +5,7 @@ As in `commands.py`, each parses, calls one function, prints and exits.
 
 import gc
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -26,6 +26,7 @@ from sim.cli.commands import (
     Sets,
     app,
     as_json,
+    before_flight,
     count_of,
     goal_of,
     printed,
@@ -226,12 +227,13 @@ def capacity(
     address, kind = cluster_of(executor, scheduler, jobs), kind_of(picture)
     with experimenting():
         from sim.experiment.capacity import capacity as find
+        from sim.experiment.capacity import flagged
         from sim.experiment.executors import crew
         from sim.experiment.replications import Laboratory
         from sim.experiment.search import candidates
         from sim.experiment.span import parse
         from sim.report.answers import of_capacity, of_look
-        from sim.scenario.load import Source
+        from sim.scenario.load import ScenarioError, Source
         from sim.shelf import shelf
 
         try:
@@ -246,6 +248,9 @@ def capacity(
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="--tolerance") from None
         source = Source(file)
+        ample = xs[0] if load else xs[-1]  # what looks wrong even there does so in the whole range
+        with suppress(ScenarioError):  # which the search itself raises, for either end of the range
+            before_flight({file.stem: flagged(source, sets or [], vary, span.text(ample))})
         with shelf(out) as kept, crew(jobs, address) as workers:
             answer = find(
                 source,

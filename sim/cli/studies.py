@@ -20,6 +20,7 @@ from sim.cli.commands import (
     Sets,
     app,
     as_json,
+    before_flight,
     count_of,
     goal_of,
     printed,
@@ -64,12 +65,14 @@ def compare(
         from sim.report.progress import counting
         from sim.report.terminal import Voice
         from sim.scenario.load import ScenarioError
+        from sim.scenario.preflight import preflight
         from sim.shelf import shelf
 
         loaded = _worlds(files, change or [], [*(sets or []), *([] if seed is None else [f"run.seed={seed}"])])
         if payment is not None:
             _part(loaded, payment, output)
             return
+        before_flight({name: preflight(world) for name, world in loaded.items()})
         try:
             counted = counting(Voice(stderr=True), quiet=quiet, growing=count == AUTO)
             with shelf(out) as kept, crew(jobs, address) as workers, counted as watch:
@@ -154,9 +157,11 @@ def sensitivity(
         from sim.report.progress import counting
         from sim.report.terminal import Voice
         from sim.scenario.load import ScenarioError, Source
+        from sim.scenario.preflight import preflight
         from sim.shelf import shelf
 
         source = Source(file)
+        before_flight({file.stem: preflight(source.load(sets or []))})
         try:
             with shelf(out) as kept, crew(jobs, address) as workers, counting(Voice(stderr=True), quiet=quiet) as watch:
                 found = study(

@@ -8,7 +8,7 @@ numbers, so that the curve is smoother than its points.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from sim.analysis.slo import Slo, Verdict, judge
 from sim.analysis.summary import estimate_of
@@ -30,8 +30,10 @@ from sim.experiment.search import (
 from sim.experiment.span import Span
 from sim.scenario import slos as slo_language
 from sim.scenario.load import Loaded, Position, Problem, ScenarioError, Source
+from sim.scenario.preflight import Finding, preflight
 from sim.showing import in_notebook
 
+P = TypeVar("P", bound=Problem)
 Watch = Callable[[str, float, int, Evidence], None]
 """Hears of every look: what is varied, the value, its replications, and what they say."""
 GROWTH = "growth of arrivals"
@@ -200,16 +202,21 @@ def capacity(
     return Capacity(path, span.unit, load, tuple(slo.text for slo in asked), found, grows)
 
 
+def flagged(source: Source, sets: Sequence[str], path: str, text: str) -> list[Finding]:
+    """Return what looks wrong at a value of the path that is varied; raises `ScenarioError`."""
+    return [_placed(each, path, text) for each in preflight(_load(source, sets, path, text))]
+
+
 def _load(source: Source, sets: Sequence[str], path: str, text: str) -> Loaded:
-    """Load a scenario with a value of the path that is varied, which nobody wrote in a `--set`."""
-    assignment = f"{path}={text}"
+    """Load a scenario with a value of the path that is varied."""
     try:
-        return source.load([*sets, assignment])
+        return source.load([*sets, f"{path}={text}"])
     except ScenarioError as error:
-        places = {f"--set {assignment}": f"--vary {path} at {text}"}
-        raise ScenarioError(
-            [
-                replace(each, position=replace(each.position, file=places.get(each.position.file, each.position.file)))
-                for each in error.problems
-            ]
-        ) from None
+        raise ScenarioError([_placed(each, path, text) for each in error.problems]) from None
+
+
+def _placed(found: P, path: str, text: str) -> P:
+    """Say where a value of the path that is varied is from: nobody wrote a `--set` for it."""
+    if found.position.file != f"--set {path}={text}":
+        return found
+    return replace(found, position=replace(found.position, file=f"--vary {path} at {text}"))

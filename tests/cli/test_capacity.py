@@ -162,3 +162,15 @@ def test_the_picture_of_the_answer_is_drawn_where_it_is_asked_for(capacity, tmp_
         done = capacity(*workers("--slo", "paid_share > 1%"), "--picture", tmp_path / bad)
         assert done.code == 2
         assert said in " ".join(done.err.replace("\u2502", " ").split())
+
+
+def test_what_looks_wrong_in_the_whole_range_is_said_before_the_search(capacity):
+    """20 carts/s for psp-a's half, 0.5 s each at the least, are more than two workers can do; forty are enough.
+
+    Ends that are to fail are expected of a search, so it is said of the end that is best off: the largest capacity.
+    """
+    load = ("--vary", "psps.psp-a.workers", "--set", "arrivals.rate=20/s", "--no-margin", "--range")
+    said = capacity(*load, "1..2").err
+    assert said.startswith("pre-flight: --vary psps.psp-a.workers at 2  psps.psp-a.workers  is 2, and 20 carts/s keep")
+    assert said.count("pre-flight") == 1
+    assert capacity(*load, "39..40").err == ""

@@ -193,3 +193,21 @@ def test_a_payment_is_followed_in_every_other_world(world, tmp_path):
     assert [line.split(":")[0].strip() for line in lines if line.startswith("  ")] == ["world", "later"]
     found = json.loads(CliRunner().invoke(app, [*words, f"{cart}.0", "--format", "json"]).stdout)
     assert (list(found), found["same"], found["later"]["same"] > 0) == (["same", "later"], None, True)
+
+
+def test_what_looks_wrong_before_flight_is_said_with_where_it_is_and_in_which_world(world, tmp_path):
+    """2 carts/s, 1 s each, are more than one worker can do; more than 4 carts/s more than four, in both worlds."""
+    words = ["compare", str(world), "--with", "ecs.ec.workers=1", "--out", str(tmp_path), "--quiet", "--jobs", "1"]
+    short = ["--set", "run.window=5 s", "--replications", "2"]
+    (said,) = severe(CliRunner().invoke(app, [*words, *short]).stderr)
+    assert said.startswith("pre-flight: ecs.ec.workers=1: --set ecs.ec.workers=1  ecs.ec.workers  is 1, and 2 carts/s")
+    alone = CliRunner().invoke(app, ["sensitivity", str(world), "--set", "ecs.ec.workers=1", *words[4:6]])
+    assert severe(alone.stderr) == [said.replace("pre-flight: ecs.ec.workers=1: ", "pre-flight: ")]
+    words[3] = "title=other"
+    (said,) = severe(CliRunner().invoke(app, [*words, *short, "--set", "arrivals.rate=40/s"]).stderr)
+    assert said.startswith(f"pre-flight: {world}:7:40  ecs.ec.workers  is 4, and 40 carts/s keep")
+
+
+def severe(said):
+    """Return the lines about workers that cannot do what is asked of them."""
+    return [line for line in said.splitlines() if "carts/s keep" in line]
