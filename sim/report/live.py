@@ -260,7 +260,7 @@ class _View:
         if not past:
             return ""
         since = next((each for each in past if each.now_s >= now.now_s - RATE_OVER_S), past[-1])
-        return f"{(count(now) - count(since)) / (now.now_s - since.now_s):,.1f}/s"
+        return f"{(count(now) - count(since)) / (now.now_s - since.now_s):,.1f}/s now"
 
     def _spark(self, figure: Callable[[Snapshot], float], cells: int, ramp: str, *, grows: bool) -> str:
         """Draw what a figure was, or how fast it grew, a cell for each snapshot kept; the highest is full."""

@@ -133,8 +133,8 @@ def test_a_pipe_gets_the_figures_in_one_line(clock):
     _, line = piped(far(FIRST), far(SECOND), clock=clock, every_s=6.0)
     assert line == (
         "0/10 replications, 1.00 of 11.67 h simulated, 6,000 payments, 0/s; replication 0 at 21:00 (measured window): "
-        "tokens issued 6,300 (5.0/s), paid 5,120 (2.0/s), open 700, closed carts waiting 8, expired 252 (4.00%), "
-        "refused by the PSP 3, reversed 43 (12,545.00 EUR), calls refused 6, queues psps.psp-a 12.3, "
+        "tokens issued 6,300 (5.0/s now), paid 5,120 (2.0/s now), open 700, closed carts waiting 8, "
+        "expired 252 (4.00%), refused by the PSP 3, reversed 43 (12,545.00 EUR), calls refused 6, queues psps.psp-a 12.3, "
         "outage of psps.psp-a since 20:00, 19:00 to go"
     )
 
@@ -177,8 +177,8 @@ def test_the_dashboard_has_the_figures_of_the_snapshot():
     """At 80 columns: counts, rates, shares, causes, stations and the incident under way."""
     lines = pictured(FIRST, SECOND)
     found = {line.split("  ")[0]: re.split(r" {2,}", line)[1:3] for line in lines}
-    assert found["issued"] == ["6,300", "5.0/s"]
-    assert found["paid"] == ["5,120", "2.0/s"]
+    assert found["issued"] == ["6,300", "5.0/s now"]
+    assert found["paid"] == ["5,120", "2.0/s now"]
     assert found["open now"] == ["700", "8 closed carts waiting"]
     assert found["expired"] == ["252", "4.00%"]
     assert found["refused by the PSP"] == ["3", "0.05%"]  # of 5500 authorised

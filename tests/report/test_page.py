@@ -17,6 +17,7 @@ from sim.report.cells import interval
 from sim.report.page import page, words
 from sim.report.page.figures import tables_of, tiles_of
 from sim.report.plots import OF_RUN
+from sim.scenario.slos import parse
 
 
 def test_the_three_questions_are_answered_first(read):
@@ -40,6 +41,23 @@ def test_verdicts_come_before_any_figure(read):
     ]
     assert rows[3][0] == "outcome within 2 s (official TNSPO), PSP psp-a tnspo_official{psp=psp-a} >= 50%"
     assert next(iter(tables(read))) == "Service level objectives"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("p(95, reversal_delay) < 10 min", "p(95, reversal_delay) < 10 min (600 s)"),
+        ("user_wait < 500 ms", "user_wait < 500 ms (0.5 s)"),
+        ("user_wait<6s", "user_wait<6s"),
+        ("tgp >= 98%", "tgp >= 98%"),
+    ],
+)
+def test_a_limit_is_said_in_the_unit_of_its_estimate_too(reported, text, said):
+    """10 min are 600 s, as the estimate beside it is in seconds; what is written in seconds stays as it is."""
+    (judged, *_) = reported.summary.slos
+    changed = replace(reported.summary, slos=(replace(judged, slo=parse(text, {})),))
+    (row,) = tables_of(changed)["slos"].rows
+    assert row[0].small == said
 
 
 def test_causes_add_up_to_what_expired_and_to_what_was_given_back(read):

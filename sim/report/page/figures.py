@@ -66,7 +66,7 @@ def _slos(summary: Summary, *, looks: bool) -> Table:
     """Return the objectives; looks that are paid for make their intervals wider than those of the figures."""
     rows = [
         (
-            Cell(title_of_slo(each.slo), each.slo.text),
+            Cell(title_of_slo(each.slo), _written(each.slo)),
             Cell(small=collapsing(summary, each.slo.metric), verdict=each.verdict),
             *_numbers(each.estimate, each.slo.metric),
         )
@@ -77,6 +77,13 @@ def _slos(summary: Summary, *, looks: bool) -> Table:
     note = "The intervals are wider than those of the figures, since the objectives were looked at more than once."
     head = ("objective", "verdict", "estimate", said)
     return table("Service level objectives", head, rows, texts=2, note=note if looks else "")
+
+
+def _written(slo: Slo) -> str:
+    """Return an objective as written, and its limit as its estimate is shown, where that is in another unit."""
+    limit = shown(slo.limit, METRICS[slo.metric].unit)
+    same = "".join(slo.text.split()).endswith("".join(limit.split()))
+    return slo.text if same or METRICS[slo.metric].unit != "s" else f"{slo.text} ({limit})"
 
 
 def _headline(summary: Summary) -> Table:
