@@ -20,6 +20,7 @@ from sim.experiment.parting import Parting
 from sim.experiment.search import Evidence, Found, Outcome
 from sim.experiment.sensitivity import Sensitivity
 from sim.report.points import broken
+from sim.report.tables import of_collapse
 
 MOST_NAMED = 6
 LONGEST_HEAD = 20
@@ -183,7 +184,26 @@ def of_comparison(found: Comparison) -> RenderableType:
         parts += [_differences(rows, found.confidence, heads), Text()]
     verdicts = ", ".join(f"{heads[name]}: {summary.verdict.value}" for name, summary in found.summaries.items())
     parts.append(Text(f"objectives: {verdicts}"))
+    parts += [Text(said, "bold red") for said in to_mind(found, heads)]
     return Group(*parts)
+
+
+def to_mind(found: Comparison, heads: Mapping[str, str] | None = None) -> list[str]:
+    """Return what to mind of a comparison: windows that differ, and means that describe no replication.
+
+    `heads` is what scenarios are called, where that is not their names.
+    """
+    called = heads or {name: name for name in found.summaries}
+    windows = {called[name]: shown(world.scenario.run.window, "s") for name, world in found.worlds.items()}
+    notes = []
+    if len(set(windows.values())) > 1:
+        said = ", ".join(f"{name}: {window}" for name, window in windows.items())
+        notes.append(f"windows differ ({said}): counts and euros are totals of windows of different lengths")
+    return notes + [
+        f"collapse: {called[name]}: {of_collapse(each, summary.replications)}"
+        for name, summary in found.summaries.items()
+        for each in summary.collapses
+    ]
 
 
 def _heads(names: Sequence[str]) -> dict[str, str]:

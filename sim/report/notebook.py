@@ -27,7 +27,7 @@ from sim.experiment.search import Found
 from sim.experiment.sensitivity import Sensitivity
 from sim.experiment.sweep import Sweep
 from sim.kernel.distributions import Distribution
-from sim.report.answers import COMPARED, answered, margin_said
+from sim.report.answers import COMPARED, answered, margin_said, to_mind
 from sim.report.cells import Cell, Row, Table, estimated, table
 from sim.report.points import FIGURES, columns
 from sim.report.stories.times import lasting
@@ -172,7 +172,7 @@ def _(found: Comparison) -> Look:
     ]
     tables.append(_table(("scenario", "objectives"), verdicts, texts=2))
     count = next(iter(found.summaries.values())).replications
-    notes = ["gain: how many times as many replications independent seeds would need"]
+    notes = ["gain: how many times as many replications independent seeds would need", *to_mind(found)]
     return Look("Comparison", f"with {base}", _several(count, "replication"), tables=tables, notes=notes)
 
 

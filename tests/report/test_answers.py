@@ -1,10 +1,12 @@
 """Answers of experiments as tables: they can be read at 80 columns and at 120."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
 from report.consoles import lines, words
+from sim.analysis.collapse import Collapse
 from sim.analysis.intervals import Estimate
 from sim.analysis.slo import judge
 from sim.experiment.capacity import Capacity
@@ -17,7 +19,7 @@ from sim.experiment.replications import Laboratory
 from sim.experiment.search import Found, Outcome, Visit, evidence
 from sim.experiment.sensitivity import Sensitivity
 from sim.experiment.span import Span
-from sim.report.answers import answered, margin_said, of_capacity, of_comparison, of_sensitivity
+from sim.report.answers import answered, margin_said, of_capacity, of_comparison, of_sensitivity, to_mind
 from sim.scenario.load import from_dict
 from sim.scenario.slos import parse
 from sim.scenario.tree import Position
@@ -135,3 +137,24 @@ def test_numbers_of_one_law_differ_by_more_than_their_range(width):
     for path in laws:
         assert any(path.rpartition(".")[2] in line for line in shown)
     assert {"token_expiry_rate", "(and", "more)"} <= words(shown)
+
+
+def test_a_comparison_says_which_scenario_collapses_and_that_windows_differ():
+    """One window is twice as long as the other, so that totals are not of the same time; 3 of 12 replications collapse.
+
+    The interval is Clopper and Pearson's. Usual worlds have nothing to mind.
+    """
+    worlds = {"base": from_dict(WORLD), "two": from_dict({**WORLD, "run": {**WORLD["run"], "window": "1 min"}})}
+    found = compare(worlds, Laboratory(Alone()))
+    windows = "windows differ (base: 30 s, two: 60 s): counts and euros are totals of windows of different lengths"
+    assert windows in lines(of_comparison(found), 120)
+    shares = Estimate(0.9, 0.88, 0.92, 9), Estimate(0.2, 0.1, 0.3, 3)
+    humps = Collapse("paid_share", Estimate(0.25, 0.05486, 0.5719, 12), (2, 3, 8), *shares, 0.5)
+    summaries = {
+        "base": found.summaries["base"],
+        "two": replace(found.summaries["two"], collapses=(humps,), replications=12),
+    }
+    said = " ".join(lines(of_comparison(replace(found, summaries=summaries)), 400)[-1].split())
+    assert said.startswith("collapse: two: in 3 of 12 replications carts paid is 20.0%, in the others 90.0%: the mean")
+    assert said.endswith("The probability of a collapse is 25.0% (5.486% to 57.2%)")
+    assert to_mind(compared("fast")) == []

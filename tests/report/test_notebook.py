@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import sim
+from sim.analysis.collapse import Collapse
 from sim.analysis.intervals import Estimate
 from sim.analysis.paired import Difference
 from sim.analysis.slo import Judged, Slo, Verdict
@@ -121,6 +122,9 @@ def test_a_comparison_shows_differences_and_marks_those_that_are_known(hand):
     ]
     assert [each.text for each in read_page(html(found)).all("b")] == ["with before", "-3.125%"]
     assert [row[0] for row in objectives[1:]] == ["before", "after"]
+    humps = Collapse("paid_share", Estimate(0.3, 0.07, 0.65, 10), (2, 3, 8), *[Estimate(0.9, 0.8, 1, 7)] * 2, 0.5)
+    found.summaries["after"] = replace(hand.summary, collapses=(humps,))
+    assert "collapse: after: in 3 of" in read_page(html(found)).text
 
 
 def test_a_capacity_shows_its_answer_its_margin_and_its_curve():
