@@ -134,22 +134,23 @@ def _print(
         from sim.report.stories.perfetto import as_text
         from sim.report.stories.perfetto import trace as window_of
 
-        printed(as_text(window_of(recorded, replication, _around(told) if window_s is None else window_s)))
+        shown_s, said = _around(told) if window_s is None else (window_s, "")
+        printed(as_text(window_of(recorded, replication, shown_s, at_end=said)))
     else:
         _log(recorded, replication, told, window_s)
 
 
-def _around(told: "Story | None") -> tuple[float, float]:
-    """Return the window in which a payment lives, or so much of it as a trace can hold."""
+def _around(told: "Story | None") -> tuple[tuple[float, float], str]:
+    """Return the window in which a payment lives, or so much of it as a trace can hold and until when it goes on."""
     if told is None:
         raise typer.BadParameter("say which: --window, --payment or --pick", param_hint="--window")
     begin_s, end_s = told.begun_s - _MARGIN_S, told.ended_s + _MARGIN_S
-    if end_s > begin_s + _LONGEST_S:
-        shown = f"{times.clock(begin_s)} to {times.clock(begin_s + _LONGEST_S)}"
-        remark(
-            f"shown is {shown}; the payment goes on until {times.clock(told.ended_s)}: --window shows any part of it"
-        )
-    return begin_s, min(end_s, begin_s + _LONGEST_S)
+    cut_s = begin_s + _LONGEST_S
+    if end_s <= cut_s:
+        return (begin_s, end_s), ""
+    said = f"payment {told.id} goes on until {times.clock(told.ended_s)}"
+    remark(f"shown is {times.clock(begin_s)} to {times.clock(cut_s)}; {said}: --window shows any part of it")
+    return (begin_s, cut_s), said
 
 
 def _log(recorded: "Recorded", replication: int, told: "Story | None", window_s: tuple[float, float] | None) -> None:

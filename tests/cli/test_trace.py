@@ -74,7 +74,11 @@ def test_perfetto_is_one_json_document_of_the_payments_own_time(trace):
     assert (short.code, short.err) == (0, "")
     told = trace("--pick", "expired").out.splitlines()
     last = max(line.split()[0] for line in told if line.startswith("0:"))
-    assert long.err.endswith(f"; the payment goes on until {last}: --window shows any part of it\n")
+    goes_on = f"payment {told[0].split()[1]} goes on until {last}"
+    assert long.err.endswith(f"; {goes_on}: --window shows any part of it\n")
+    (mark,) = (each for each in json.loads(long.out)["traceEvents"] if each["name"] == goes_on)
+    assert mark["ts"] == pytest.approx(1e6 * json.loads(long.out)["otherData"]["window_s"][1], abs=1)
+    assert "goes on until" not in short.out
     about, cut = (json.loads(each.out)["otherData"] for each in (short, long))
     assert {**about, "window_s": None} == {"scenario": "small", "seed": 3, "replication": 0, "window_s": None}
     assert about["window_s"][1] - about["window_s"][0] < 180

@@ -134,8 +134,8 @@ def test_a_pipe_gets_the_figures_in_one_line(clock):
     assert line == (
         "0/10 replications, 1.00 of 11.67 h simulated, 6,000 payments, 0/s; replication 0 at 21:00 (measured window): "
         "tokens issued 6,300 (5.0/s now), paid 5,120 (2.0/s now), open 700, closed carts waiting 8, "
-        "expired 252 (4.00%), refused by the PSP 3, reversed 43 (12,545.00 EUR), calls refused 6, queues psps.psp-a 12.3, "
-        "outage of psps.psp-a since 20:00, 19:00 to go"
+        "expired 252 (4.00%), refused by the PSP 3, reversed 43 (12,545.00 EUR), calls refused 6, "
+        "queues psps.psp-a 12.3, outage of psps.psp-a since 20:00, 19:00 to go"
     )
 
 

@@ -45,8 +45,11 @@ class Slice:
         return self.inside[0].end_s if waited else self.start_s
 
 
-def trace(run: Recorded, replication: int, window_s: tuple[float, float]) -> dict[str, Any]:
-    """Return the trace of a window: every call that is under way in it, and every change of status."""
+def trace(run: Recorded, replication: int, window_s: tuple[float, float], *, at_end: str = "") -> dict[str, Any]:
+    """Return the trace of a window: every call that is under way in it, and every change of status.
+
+    `at_end` is a remark that stands at its end, among the changes of status.
+    """
     calls = run.columns("calls", replication, window=Window("asked_s", ("answered_s", "served_s"), *window_s))
     states = run.columns("states", replication, window=Window("at_s", ("at_s",), *window_s))
     scenario = run.scenario
@@ -54,7 +57,8 @@ def trace(run: Recorded, replication: int, window_s: tuple[float, float]) -> dic
     tracks: dict[str, list[Slice]] = {name: [] for name in named}
     for actor, each in _slices(calls, replication):
         tracks[actor].append(each)
-    events = list(_events(tracks, [*_changes(states, replication)]))
+    remark = {"name": at_end, "cat": "remark", "ph": "i", "ts": _us(window_s[1]), "s": "t", "args": {}}
+    events = list(_events(tracks, [*_changes(states, replication), *([remark] if at_end else [])]))
     about = {"scenario": scenario["name"], "seed": run.manifest["seed"], "replication": replication}
     about["window_s"] = window_s
     return {"displayTimeUnit": "ms", "otherData": about, "traceEvents": events}
