@@ -32,7 +32,11 @@ def whole(name: str, value: Any, least: int = 1, most: int = MOST, otherwise: st
 def replications(value: Any, precision: Any, maximum: Any) -> int | Rule | None:
     """Return how many replications are wanted, or the rule of `"auto"`; raises `ValueError`."""
     if isinstance(value, str) and value == "auto":
-        return Rule(share_of("precision", precision), whole("maximum", maximum, 2))
+        try:
+            wanted = relative(precision)
+        except ValueError as error:
+            raise ValueError(f"precision: {error}") from None
+        return Rule(wanted, whole("maximum", maximum, 2))
     return None if value is None else whole("replications", value, otherwise=', or "auto"')
 
 
@@ -41,14 +45,11 @@ def jobs(value: Any) -> int | None:
     return None if value is None else whole("jobs", value, otherwise=", or None for one per core")
 
 
-def share_of(name: str, value: Any) -> float:
-    """Return a share that is not zero, from a number or from a text such as `5%`; raises `ValueError`."""
-    try:
-        found = share(value if isinstance(value, str) or not hasattr(value, "__float__") else float(value))
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
+def relative(value: Any) -> float:
+    """Return a precision, from a number or from a text such as `5%`; raises `ValueError`, which does not name it."""
+    found = share(value if isinstance(value, str) or not hasattr(value, "__float__") else float(value))
     if not found:
-        raise ValueError(f"{name}: {_shown(value)} would take for ever; write for example 5%")
+        raise ValueError(f"{value} would take for ever; write for example 5%")
     return found
 
 

@@ -192,9 +192,13 @@ def count_of(text: str | None) -> int | Literal["auto"] | None:
     """Read a number of replications."""
     if text is None or text == AUTO:
         return text
-    if not text.isdecimal() or not 1 <= int(text) <= 100_000:
-        raise typer.BadParameter(f"{text!r} is neither a number from 1 to 100000 nor auto", param_hint="--replications")
-    return int(text)
+    from sim.scenario.units import shown
+
+    count = int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
+    if not 1 <= count <= 100_000:
+        said = f"{shown(text)!r} is neither a number from 1 to 100000 nor auto"
+        raise typer.BadParameter(said, param_hint="--replications")
+    return count
 
 
 def goal_of(count: int | Literal["auto"] | None, precision: str | None, maximum: int | None) -> "int | Rule | None":
@@ -212,14 +216,12 @@ def goal_of(count: int | Literal["auto"] | None, precision: str | None, maximum:
 
 def _precision(text: str) -> float:
     """Read a relative precision."""
-    from sim.scenario.units import share
+    from sim.arguments import relative
 
     try:
-        if precision := share(text):
-            return precision
+        return relative(text)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--precision") from None
-    raise typer.BadParameter("0% would take for ever; write for example 5%", param_hint="--precision")
 
 
 def _record(text: str) -> frozenset[str]:
@@ -316,8 +318,6 @@ def remark(text: str) -> None:
     Voice(stderr=True).out(text)
 
 
-def as_json(values: Any) -> str:
-    """Return values as JSON that any encoding of the output can carry."""
 def before_flight(found: "Mapping[str, Sequence[Finding]]") -> None:
     """Say what was found in some scenarios before they are simulated: what all of them have, then what each has."""
     common = [finding for finding in next(iter(found.values())) if all(finding in each for each in found.values())]
@@ -327,4 +327,6 @@ def before_flight(found: "Mapping[str, Sequence[Finding]]") -> None:
         remark(f"pre-flight: {each}")
 
 
+def as_json(values: Any) -> str:
+    """Return values as JSON that any encoding of the output can carry."""
     return json.dumps(values, indent=1, allow_nan=False)

@@ -181,7 +181,7 @@ def _show(done: "Sweep", output: Format) -> None:
             plain = rows.astype(object).where(rows.notna(), None).to_dict("records")
             printed(comma + as_json(plain)[1:-1].strip("\n"))
             comma = ","
-        printed("]}")
+        printed('], "results": ' + as_json(str(done.folder)) + "}")
     else:
         varied, slos = list(about["varied"]), about["slos"]
         first = read_points(done.folder, columns(varied, slos), MOST)
@@ -265,10 +265,11 @@ def capacity(
                 most=most,
                 watch=None if quiet else lambda *look: remark(of_look(*look)),
             )
+        printed(as_json(answer.to_json()) if output is Format.JSON else of_capacity(answer))
         if picture is not None:
             from sim.report import plots
             from sim.report.files import write
 
-            write(plots.capacity(answer).content(kind), picture)
-    printed(as_json(answer.to_json()) if output is Format.JSON else of_capacity(answer))
+            name = source.load(sets or []).scenario.name
+            write(plots.capacity(answer, scenario=name).content(kind), picture)
     raise typer.Exit(CODES[answer.verdict.value])

@@ -179,9 +179,10 @@ def sensitivity(
         except (MissingExtraError, ValueError) as error:
             remark(str(error))
             raise typer.Exit(BAD_INPUT) from None
+        printed(as_json(found.to_json()) if output is Format.JSON else of_sensitivity(found))
         if picture is not None:
             from sim.report import plots
             from sim.report.files import write
 
-            write(plots.sensitivity(found).content(kind), picture)
-    printed(as_json(found.to_json()) if output is Format.JSON else of_sensitivity(found))
+            name = source.load(sets or []).scenario.name
+            write(plots.sensitivity(found, scenario=name).content(kind), picture)

@@ -1,6 +1,7 @@
 """The other commands, and what all have in common: help that comes at once, and readers who stop reading."""
 
 import json
+import os
 import subprocess
 import sys
 from importlib.metadata import version
@@ -144,3 +145,68 @@ def test_a_reader_who_stops_reading_is_no_error(words, scenario):
         process.stdout.close()
         said = process.stderr.read()
         assert (process.wait(), "Traceback" in said, "Error" in said) == (0, False, False)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+@pytest.mark.parametrize("words", [["schema"], ["run", "small.yaml", "--jobs", "1", "--quiet"], ["--help"]])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_output_without_room_is_said_in_one_line(words, unbuffered, scenario):
+    """As on a full disk: exit code 2 and not 1, which would be a verdict."""
+    program = [sys.executable, "-c", "from sim.cli.main import main; main()", *words]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(  # noqa: S603 - this interpreter and this program
+            program, stdout=full, stderr=subprocess.PIPE, text=True, cwd=scenario.parent, check=False,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        )  # fmt: skip
+    said = "nothing more can be written (No space left on device); make room, or write elsewhere\n"
+    assert (done.returncode, done.stderr) == (2, said)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "small.yaml"],
+        ["sweep", "small.yaml", "--vary", "psps.psp-a.workers=1,2"],
+        ["compare", "small.yaml", "--with", "psps.psp-a.workers=1"],
+        ["capacity", "small.yaml", "--vary", "psps.psp-a.workers", "--range", "1..2"],
+    ],
+)
+def test_a_folder_that_is_no_text_is_refused_before_it_is_made(pagopa_sim, scenario, words):
+    """A byte that is no UTF-8, as Python hands it over: one line that says which, and no empty folder."""
+    ended = pagopa_sim(*words, "--jobs", 1, "--out", "out\udcff")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.splitlines()[-1] == (
+        r"out\udcff: cannot be written (its name is no text in UTF-8); give another folder with --out"
+    )
+    assert [file.name for file in scenario.parent.iterdir()] == ["small.yaml"]
+
+
+def test_a_scenario_whose_name_is_no_text_is_run_and_read_again(pagopa_sim, scenario):
+    """With a byte that is no UTF-8, as an archive may have it: the manifest names it as the system does."""
+    file = scenario.rename(scenario.parent / "b\udcff.yaml")
+    assert pagopa_sim("validate", file.name).out.startswith(r"b\udcff.yaml: small is valid")
+    ended = pagopa_sim("run", file.name, "--jobs", 1, "--quiet", "--format", "json")
+    assert ended.code == 0
+    folder = scenario.parent / json.loads(ended.out)["results"]
+    assert json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["file"] == file.name
+
+
+@pytest.mark.parametrize("command", ["run", "sweep"])
+@pytest.mark.parametrize("count", ["9" * 5000, "100001", "\u0663", "1.5"])
+def test_a_number_of_replications_that_is_none_is_refused(pagopa_sim, scenario, command, count):
+    """However long it is, and in digits that a scenario would not take either."""
+    varied = ["--vary", "psps.psp-a.workers=1,2"] if command == "sweep" else []
+    ended = pagopa_sim(command, scenario, *varied, "--replications", count)
+    assert (ended.code, ended.out) == (2, "")
+    assert "is neither a number from 1 to 100000 nor auto" in " ".join(ended.err.replace("\u2502", " ").split())
+    assert len(ended.err) < 1500
+
+
+def test_an_answer_is_printed_although_its_picture_cannot_be_written(pagopa_sim, scenario):
+    """A folder has the name of the picture: exit code 2 for it, but the minutes of the search are not lost."""
+    (scenario.parent / "curve.svg").mkdir()
+    asked = ("--vary", "psps.psp-a.workers", "--range", "1..2", "--slo", "paid_share > 1%", "--no-margin", "--jobs", 1)
+    ended = pagopa_sim("capacity", scenario, *asked, "--format", "json", "--quiet", "--picture", "curve.svg")
+    assert ended.code == 2
+    assert json.loads(ended.out)["path"] == "psps.psp-a.workers"
+    assert ended.err == "curve.svg: cannot be written (Is a directory); give another file\n"

@@ -1,8 +1,10 @@
 """The page as a file: complete, the same every time, and nothing in it but what this program put there."""
 
+import os
 import re
 import resource
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -107,3 +109,24 @@ def test_a_page_that_is_interrupted_leaves_nothing(tmp_path, text, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         write(text, tmp_path / "report.html")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pipe_is_written_into_and_stays_one(tmp_path, text):
+    """It is not replaced by a file that nobody reads; nor is a device."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as reader:
+        heard = reader.submit(pipe.read_text, encoding="utf-8")
+        write(text, pipe)
+        assert heard.result(timeout=10) == text
+    assert pipe.is_fifo()
+    assert write(text, "/dev/null").is_char_device()
+
+
+def test_a_link_to_a_page_stays_a_link(tmp_path, text):
+    """What it leads to is replaced."""
+    (tmp_path / "first.html").write_text("older")
+    (tmp_path / "latest.html").symlink_to("first.html")
+    write(text, tmp_path / "latest.html")
+    assert (tmp_path / "latest.html").is_symlink()
+    assert (tmp_path / "first.html").read_text(encoding="utf-8") == text
