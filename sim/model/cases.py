@@ -8,19 +8,22 @@ otherwise they are remarked on and, in a request, count as a part of it, since c
 
 import difflib
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
-from sim.protocol.messages import Answer, Outcome
+from sim.protocol.messages import Answer, Outcome, Reply
 from sim.protocol.statuses import PaymentStatus, PositionStatus
+from sim.scenario.tree import MAX_BYTES, MAX_DEPTH
+from sim.scenario.units import shown
 
-_EUROS = r"^\d{1,9}(\.\d{1,2})?$"
+_EUROS = r"^[0-9]{1,9}(\.[0-9]{1,2})?$"
 Euros = Annotated[str, BeforeValidator(lambda v: f"{v}" if type(v) in (int, float) else v), Field(pattern=_EUROS)]
 """An amount as the platform writes it; a number will do."""
-Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
 Tokens = Annotated[tuple[str, ...], Field(min_length=1)]
 _LIKE = 0.85
 """From this likeness on, an unknown word is taken for a known one misspelt."""
@@ -108,7 +111,7 @@ class Overrides(_Part):
     token_extension_s: Seconds | None = None
     idempotency: bool | None = None
     idempotency_validity_s: Seconds | None = None
-    broadcast: dict[str, Annotated[int, Field(ge=0, le=100)]] | None = None
+    broadcast: dict[str, Annotated[int, Field(ge=0, le=100, strict=True)]] | None = None
 
 
 class SetStep(_Step, Overrides):
@@ -146,7 +149,10 @@ class Case(_Part):
 
 CASES: TypeAdapter[tuple[Case, ...]] = TypeAdapter(tuple[Case, ...])
 Keys = tuple[str | int, ...]
-_DECODER = json.JSONDecoder()
+_REPLY = tuple(name for name in Reply._fields if name != "token")
+"""What a step may expect something of."""
+_BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
+"""Brackets, and texts, in which there are none."""
 
 
 class CaseError(ValueError):
@@ -156,12 +162,7 @@ class CaseError(ValueError):
 def load_cases(file: Path, only: str | None = None) -> tuple[tuple[Case, ...], tuple[str, ...]]:
     """Read one case or a list of cases, or one case of the list by its id, and remarks on them; raises `CaseError`."""
     text = _text(file)
-    try:
-        data = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise CaseError(f"{file}:{error.lineno}:{error.colno}  is not JSON: {error.msg}; correct the syntax") from None
-    except (ValueError, RecursionError) as error:
-        raise CaseError(f"{file}:1:1  is not JSON: {error}; correct it") from None
+    data = _parsed(file, text)
     listed = data if isinstance(data, list) else [data]
     problems: list[tuple[Keys, str]] = []
     remarks: list[tuple[Keys, str]] = []
@@ -169,29 +170,116 @@ def load_cases(file: Path, only: str | None = None) -> tuple[tuple[Case, ...], t
     try:
         cases = CASES.validate_python(listed)
     except ValidationError as error:
-        problems = [(_reached(listed, e["loc"]), e["msg"]) for e in error.errors()]
+        problems = [(_reached(listed, each["loc"]), _said(each)) for each in error.errors(include_url=False)]
     for path, said, grave in _unusual(cases):
         (problems if grave else remarks).append((path, said))
-    shown = [
-        [_located(file, text, path if isinstance(data, list) else path[1:], said) for path, said in found]
-        for found in (problems, remarks)
+    if not isinstance(data, list):
+        problems, remarks = ([(path[1:], said) for path, said in found] for found in (problems, remarks))
+    lines = [
+        [_located(file, text, _offset(text, path), path, said) for path, said in found] for found in (problems, remarks)
     ]
     if problems:
-        raise CaseError("\n".join(shown[0]))
+        raise CaseError("\n".join(lines[0]))
     if only is not None:
         cases = tuple(case for case in cases if case.id == only)
         if not cases:
             raise CaseError(f"{file}:1:1  (file)  has no case {only}; give the id of one")
-    return cases, tuple(shown[1])
+    return cases, tuple(lines[1])
 
 
 def _text(file: Path) -> str:
     try:
-        return file.read_bytes().decode("utf-8-sig")
+        with file.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise CaseError(f"{file}:1:1  is larger than {MAX_BYTES / 1e6:g} MB; give the path of a file of cases")
+        return data.decode("utf-8-sig")
     except OSError as error:
         raise CaseError(f"{file}:1:1  cannot be read: {error.strerror}; give the path of a JSON file") from None
     except UnicodeDecodeError as error:
         raise CaseError(f"{file}:1:1  is not UTF-8 at byte {error.start}; save it as UTF-8") from None
+
+
+class _TwiceError(ValueError):
+    """An object has a name twice."""
+
+
+def _members_once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise _TwiceError
+    return members
+
+
+def _number(digits: str) -> float:
+    """Read a whole number; one of more digits than any number has is infinite."""
+    return int(digits) if len(digits) < 400 else float(digits)
+
+
+_DECODER = json.JSONDecoder(parse_int=_number)
+
+
+def _parsed(file: Path, text: str) -> Any:
+    """Return what JSON says, in which no name is given twice; raises `CaseError`."""
+    depth = 0
+    for found in _BRACKET.finditer(text):
+        depth += (found[0] in "[{") - (found[0] in "]}")
+        if depth > MAX_DEPTH:
+            said = f"is nested too deeply; write at most {MAX_DEPTH} levels"
+            raise CaseError(_located(file, text, found.start(), (), said))
+    try:
+        return json.loads(text, parse_int=_number, object_pairs_hook=_members_once)
+    except json.JSONDecodeError as error:
+        raise CaseError(f"{file}:{error.lineno}:{error.colno}  is not JSON: {error.msg}; correct the syntax") from None
+    except _TwiceError:
+        twice = _twice(text, _past(text, 0), ())
+        said = "is given twice; keep one of the two"
+        raise CaseError("\n".join(_located(file, text, at, path, said) for path, at in twice)) from None
+
+
+def _twice(text: str, at: int, path: Keys) -> Iterator[tuple[Keys, int]]:
+    """Yield path and place of every member that its object has already."""
+    seen: set[str | int] = set()
+    for key, place in _members(text, at):
+        if key in seen:
+            yield (*path, key), place
+        seen.add(key)
+        yield from _twice(text, place, (*path, key))
+
+
+def _said(error: Any) -> str:
+    """Say what is wrong with a value, and what to write instead."""
+    kind, context, written = error["type"], error.get("ctx", {}), shown(error["input"])
+    if kind == "missing":
+        return f"is missing; add {error['loc'][-1]}"
+    if kind == "union_tag_not_found":
+        return "does not say what is done; add do"
+    if kind == "union_tag_invalid":
+        return f"is to do {shown(context['tag'])}; write one of {context['expected_tags']}".replace("'", "")
+    if kind in ("enum", "literal_error"):
+        return f"is {written}; write {context['expected']}".replace("'", "")
+    if kind == "too_short":
+        return "has no entries; write one or more"
+    if kind == "greater_than_equal":
+        return f"is {written}; write {context['ge']:g} or more"
+    if kind == "less_than_equal":
+        return f"is {written}; write {context['le']:g} or less"
+    return f"is {written}; write {_WANTED.get(kind, 'what the vocabulary of cases has')}"
+
+
+_WANTED = {
+    "string_type": "a text",
+    "string_pattern_mismatch": 'euros and cents, for example "12.50"',
+    "float_type": "a number of seconds",
+    "finite_number": "a finite number of seconds",
+    "int_type": "a whole number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "tuple_type": "a list, [...]",
+    "dict_type": "an object, {...}",
+    "model_type": "an object, {...}",
+    "model_attributes_type": "an object, {...}",
+}
 
 
 def _unusual(cases: Sequence[Case]) -> Iterator[tuple[Keys, str, bool]]:
@@ -203,6 +291,10 @@ def _unusual(cases: Sequence[Case]) -> Iterator[tuple[Keys, str, bool]]:
         for index, step in enumerate(case.steps):
             path = (number, "steps", index)
             yield from _strangers(path, step)
+            for name in step.expect:
+                if name not in _REPLY:
+                    fix = _like(name, _REPLY) or f"one of {', '.join(_REPLY)}"
+                    yield (*path, "expect", name), f"is nothing that a reply has; write {fix}", True
             if step.at_s < now_s:
                 yield (*path, "at_s"), f"{step.at_s:g} s comes after {now_s:g} s; order the steps by time", True
             now_s = max(now_s, step.at_s)
@@ -254,10 +346,12 @@ def _reached(data: Any, path: Sequence[str | int]) -> Keys:
     return tuple(found)
 
 
-def _located(file: Path, text: str, path: Keys, said: str) -> str:
-    before = text[: _offset(text, path)]
+def _located(file: Path, text: str, at: int, path: Keys, said: str) -> str:
+    """Return a line in which nothing that a file says can be taken for an order to the terminal."""
+    before = text[:at]
     line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
-    return f"{file}:{line}:{column}  {'.'.join(map(str, path)) or '(file)'}  {said}"
+    shown = f"{'.'.join(map(str, path)) or '(file)'}  {said}"
+    return f"{file}:{line}:{column}  " + "".join(each if each.isprintable() else "\ufffd" for each in shown)
 
 
 def _offset(text: str, path: Keys) -> int:

@@ -1,6 +1,7 @@
 """Files of cases: what is wrong with one is said with its place, all at once; what is only odd is remarked on."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -53,7 +54,10 @@ def test_one_case_of_a_list_can_be_asked_for(tmp_path):
         ("", "case.json:1:1  is not JSON: Expecting value; correct the syntax"),
         ('{"id": "a",\n "steps": [}', "case.json:2:12  is not JSON: Expecting value; correct the syntax"),
         (b"\xff{}", "case.json:1:1  is not UTF-8 at byte 0; save it as UTF-8"),
-        ("3", "case.json:1:1  (file)  Input should be a valid dictionary or instance of Case"),
+        ("3", "case.json:1:1  (file)  is 3; write an object, {...}"),
+        ("null", "case.json:1:1  (file)  is nothing; write an object, {...}"),
+        ('{"id": "a", "id": "b"}', "case.json:1:19  id  is given twice; keep one of the two"),
+        ('[{"id": "[{"}, {"s": [{"a": 1, "a": 2}]}]', "case.json:1:37  1.s.0.a  is given twice; keep one of the two"),
     ],
 )
 def test_what_is_no_case_at_all_is_refused(tmp_path, content, said):
@@ -61,11 +65,31 @@ def test_what_is_no_case_at_all_is_refused(tmp_path, content, said):
     assert problems(tmp_path, content) == [said]
 
 
-@pytest.mark.parametrize("content", ["[" * 100_000, '{"id": ' + "9" * 5000 + "}"], ids=["depth", "digits"])
-def test_json_beyond_what_can_be_read_is_refused(tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[" * 100_000, "1:31  (file)  is nested too deeply; write at most 30 levels"),
+        (
+            '{"id": "[[[", "b": ' + "[" * 30 + "]" * 30 + "}",
+            "1:49  (file)  is nested too deeply; write at most 30 levels",
+        ),
+        ('{"id": ' + "9" * 5000 + ', "steps": []}', "1:8  id  is inf; write a text"),
+    ],
+    ids=["depth", "depth of a part", "digits"],
+)
+def test_json_beyond_what_can_be_read_is_refused(tmp_path, content, said):
     """Nesting without end and numbers of thousands of digits are bad input like any other."""
-    (said,) = problems(tmp_path, content)
-    assert said.startswith("case.json:1:1  is not JSON: ")
+    assert problems(tmp_path, content) == [f"case.json:{said}"]
+
+
+def test_a_file_without_end_is_refused(tmp_path):
+    """No more of it is read than a file of cases may have, 5 MB as a scenario."""
+    (tmp_path / "case.json").write_bytes(b" " * 5_000_000 + b"3")
+    with pytest.raises(CaseError, match=r"case\.json:1:1  is larger than 5 MB; give the path of a file of cases"):
+        load_cases(tmp_path / "case.json")
+    if Path("/dev/zero").exists():
+        with pytest.raises(CaseError, match="/dev/zero:1:1  is larger than 5 MB"):
+            load_cases(Path("/dev/zero"))
 
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path):
@@ -80,10 +104,15 @@ def test_all_problems_are_said_at_once_with_their_places(tmp_path):
     """Line and column are those of the value, or of the step that lacks it."""
     content = GOOD.replace('"at_s": 0', '"at_s": -1').replace(', "outcome": "OK"', "").replace('["T1"]', "[]")
     assert problems(tmp_path, content) == [
-        "case.json:4:32  steps.0.at_s  Input should be greater than or equal to 0",
-        "case.json:5:50  steps.1.tokens  Tuple should have at least 1 item after validation, not 0",
-        "case.json:5:5  steps.1.outcome  Field required",
+        "case.json:4:32  steps.0.at_s  is -1; write 0 or more",
+        "case.json:5:50  steps.1.tokens  has no entries; write one or more",
+        "case.json:5:5  steps.1.outcome  is missing; add outcome",
     ]
+
+
+EUROS = 'write euros and cents, for example "12.50"'
+STEPS = "write one of activate, close_payment, send_outcome, next_receipt, job, set, force"
+REPLY = "write one of outcome, fault_code, http, description"
 
 
 @pytest.mark.parametrize(
@@ -91,15 +120,37 @@ def test_all_problems_are_said_at_once_with_their_places(tmp_path):
     [
         ('"at_s": 1', '"at_s": 1, "psp_anwser": "ko"', "5:54  steps.1.psp_anwser  is not known; write psp_answer"),
         ('"at_s": 0', '"at_s": 2', "5:37  steps.1.at_s  1 s comes after 2 s; order the steps by time"),
-        ('"at_s": 0', '"at_s": NaN', "4:32  steps.0.at_s  Input should be a finite number"),
-        ('"do": "activate"', '"do": "actvate"', "4:5  steps.0  Input tag 'actvate' found using 'do'"),
-        ('"OK"', '"YES"', "5:69  steps.1.outcome  Input should be 'OK' or 'KO'"),
+        ('"at_s": 0', '"at_s": NaN', "4:32  steps.0.at_s  is nan; write a finite number of seconds"),
+        ('"at_s": 0', f'"at_s": {"1" * 5000}', "4:32  steps.0.at_s  is inf; write a finite number of seconds"),
+        ('"at_s": 0', '"at_s": true', "4:32  steps.0.at_s  is true; write a number of seconds"),
+        ('"at_s": 0', '"at_s": "0"', "4:32  steps.0.at_s  is 0; write a number of seconds"),
+        ('"do": "activate", ', "", "4:5  steps.0  does not say what is done; add do"),
+        (
+            '"do": "activate"',
+            '"do": "actvate"',
+            f"4:5  steps.0  is to do actvate; {STEPS}",
+        ),
+        ('"OK"', '"YES"', "5:69  steps.1.outcome  is YES; write OK or KO"),
+        ('["T1"]', '"T1"', "5:50  steps.1.tokens  is T1; write a list, [...]"),
+        ('"at_s": 0', '"at_s": 0, "amount_eur": -5', f"4:49  steps.0.amount_eur  is -5; {EUROS}"),
+        ('"at_s": 0', '"at_s": 0, "amount_eur": "\u0661"', f"4:49  steps.0.amount_eur  is \u0661; {EUROS}"),
+        ('"at_s": 0', '"at_s": 0, "amount_eur": "\\u001b[31m"', f"4:49  steps.0.amount_eur  is \ufffd[31m; {EUROS}"),
+        (
+            '"at_s": 1',
+            '"at_s": 1, "expect": {"outcom": "OK"}',
+            "5:61  steps.1.expect.outcom  is nothing that a reply has; write outcome",
+        ),
+        (
+            '"at_s": 1',
+            '"at_s": 1, "expect": {"token": null}',
+            f"5:60  steps.1.expect.token  is nothing that a reply has; {REPLY}",
+        ),
     ],
 )
 def test_a_problem_is_said_with_its_place_and_what_to_write(tmp_path, old, new, said):
-    """A member misspelt, time going back, no number, an unknown step, an unknown value."""
+    """Of what is misspelt, missing, out of order, of another kind or beyond its limits, in the file's own words."""
     (problem,) = problems(tmp_path, GOOD.replace(old, new))
-    assert problem.startswith(f"case.json:{said}")
+    assert problem == f"case.json:{said}"
 
 
 @pytest.mark.parametrize(
