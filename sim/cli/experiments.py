@@ -60,13 +60,14 @@ Count = Annotated[
 
 @contextmanager
 def experimenting() -> Iterator[None]:
-    """Answer as other commands do, and say what is wrong with a cluster and what to do when interrupted."""
+    """Answer as other commands do, say what has no answer or is wrong with a cluster, and what to do if interrupted."""
     with refusing("interrupted; what was finished is kept: run the same command again to go on"):
         from sim.experiment.executors import ClusterError
+        from sim.experiment.replications import StudyError
 
         try:
             yield
-        except ClusterError as error:
+        except (ClusterError, StudyError) as error:
             remark(str(error))
             raise typer.Exit(BAD_INPUT) from None
 

@@ -64,7 +64,6 @@ def compare(
         from sim.report.answers import of_comparison
         from sim.report.progress import counting
         from sim.report.terminal import Voice
-        from sim.scenario.load import ScenarioError
         from sim.scenario.preflight import preflight
         from sim.shelf import shelf
 
@@ -73,15 +72,9 @@ def compare(
             _part(loaded, payment, output)
             return
         before_flight({name: preflight(world) for name, world in loaded.items()})
-        try:
-            counted = counting(Voice(stderr=True), quiet=quiet, growing=count == AUTO)
-            with shelf(out) as kept, crew(jobs, address) as workers, counted as watch:
-                found = comparing(loaded, Laboratory(workers, kept), replications=wanted, watch=watch)
-        except ScenarioError:
-            raise
-        except ValueError as error:
-            remark(str(error))
-            raise typer.Exit(BAD_INPUT) from None
+        counted = counting(Voice(stderr=True), quiet=quiet, growing=count == AUTO)
+        with shelf(out) as kept, crew(jobs, address) as workers, counted as watch:
+            found = comparing(loaded, Laboratory(workers, kept), replications=wanted, watch=watch)
     if output is Format.JSON:
         printed(as_json(found.to_json()))
         return
@@ -114,10 +107,7 @@ def _part(loaded: "dict[str, Loaded]", payment: str, output: Format) -> None:
     from sim.report.answers import of_parting
 
     left = next(iter(loaded))
-    try:
-        found = partings(loaded, payment)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--payment") from None
+    found = partings(loaded, payment)
     if output is Format.JSON:
         printed(as_json({right: each and each.to_json() for right, each in found.items()}))
     else:
@@ -156,7 +146,7 @@ def sensitivity(
         from sim.report.answers import of_sensitivity
         from sim.report.progress import counting
         from sim.report.terminal import Voice
-        from sim.scenario.load import ScenarioError, Source
+        from sim.scenario.load import Source
         from sim.scenario.preflight import preflight
         from sim.shelf import shelf
 
@@ -174,9 +164,7 @@ def sensitivity(
                     replications=replications,
                     watch=watch,
                 )
-        except ScenarioError:
-            raise
-        except (MissingExtraError, ValueError) as error:
+        except MissingExtraError as error:
             remark(str(error))
             raise typer.Exit(BAD_INPUT) from None
         printed(as_json(found.to_json()) if output is Format.JSON else of_sensitivity(found))

@@ -11,7 +11,7 @@ from sim.analysis.summary import Summary
 from sim.analysis.tally import Tally
 from sim.experiment.looks import Looks
 from sim.experiment.parting import Parting, partings
-from sim.experiment.replications import Laboratory, Task, objectives, quantiles_of
+from sim.experiment.replications import Laboratory, StudyError, Task, objectives, quantiles_of
 from sim.scenario.load import Loaded
 from sim.showing import in_notebook
 
@@ -64,18 +64,18 @@ def compare(
     A rule, at the first one's confidence, adds replications to all of them until it would stop at every one: pairs
     need equally many.
 
-    Raises `ValueError` for less than two scenarios or replications, or where seeds differ.
+    Raises `StudyError` for less than two scenarios or replications, or where seeds differ.
     """
     loaded = list(scenarios.values())
     if len(loaded) < 2:
-        raise ValueError("one scenario cannot be compared; name two or more")
+        raise StudyError("one scenario cannot be compared; name two or more")
     first = loaded[0].scenario.run
     for name, each in scenarios.items():
         if each.scenario.run.seed != first.seed:
-            raise ValueError(f"{name} has the seed {each.scenario.run.seed} and not {first.seed}; give one with --seed")
+            raise StudyError(f"{name} has the seed {each.scenario.run.seed} and not {first.seed}; give one with --seed")
     wanted = first.replications if replications is None else replications
     if isinstance(wanted, int) and wanted < 2:
-        raise ValueError("one replication of each says nothing of a difference; ask for more with --replications")
+        raise StudyError("one replication of each says nothing of a difference; ask for more with --replications")
     study = _Study(scenarios, Looks(wanted, first.confidence))
     study.carry_out(laboratory, watch)
     found = differences(study.tallies, first.confidence)

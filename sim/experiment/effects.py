@@ -21,6 +21,7 @@ import numpy.typing as npt
 from sim.analysis.intervals import Estimate, mean
 from sim.experiment.design import Point
 from sim.experiment.ranges import Factor, assigned
+from sim.experiment.replications import StudyError
 
 LEVELS = 4
 """Levels of Morris's grid in each dimension, the usual number: a step is two thirds of the range."""
@@ -89,7 +90,7 @@ class Index:
 def morris_design(chosen: Sequence[Factor], trajectories: int = 10, seed: int = 1) -> Study:
     """Return Morris's design: trajectories of one point more than there are factors, each step moving one factor."""
     if trajectories < 2 or not chosen:
-        raise ValueError(f"{trajectories} trajectories of {len(chosen)} factors: take 2 or more of 1 or more")
+        raise StudyError(f"{trajectories} trajectories of {len(chosen)} factors: take 2 or more of 1 or more")
     sampled = _salib("sample.morris").sample(_problem(len(chosen)), trajectories, num_levels=LEVELS, seed=seed)
     return Study("morris", tuple(chosen), np.asarray(sampled), seed)
 
@@ -119,7 +120,7 @@ def morris_effects(study: Study, outputs: Outputs, confidence: float = 0.95) -> 
 def sobol_design(chosen: Sequence[Factor], points: int = 64, seed: int = 1) -> Study:
     """Return Saltelli's design for first and total Sobol indices: points x (factors + 2), points a power of two."""
     if points < 2 or points & (points - 1) or not chosen:
-        raise ValueError(f"{points} points of {len(chosen)} factors: take a power of two, such as 64, of 1 or more")
+        raise StudyError(f"{points} points of {len(chosen)} factors: take a power of two, such as 64, of 1 or more")
     sampled = _salib("sample.sobol").sample(_problem(len(chosen)), points, calc_second_order=False, seed=seed)
     return Study("sobol", tuple(chosen), np.asarray(sampled), seed)
 

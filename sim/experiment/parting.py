@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from sim.experiment.replications import StudyError
 from sim.model.run import replicate
 from sim.records import TABLES, Records
 from sim.scenario.load import Loaded
@@ -43,11 +44,11 @@ class Parting:
 def partings(worlds: Mapping[str, Loaded], payment: str) -> dict[str, Parting | None]:
     """Return where a payment of the first world, written cart.notice, parts in each of the others.
 
-    Raises `ValueError` for what is no payment, or none of these worlds.
+    Raises `StudyError` for what is no payment, or none of these worlds.
     """
     cart, dot, notice = payment.partition(".")
     if not (cart.isdecimal() and dot and notice.isdecimal()):
-        raise ValueError(f"{payment!r} is no payment; write for example 17.0")
+        raise StudyError(f"{payment!r} is no payment; write for example 17.0")
     first, *others = worlds
     return {name: parting(worlds[first], worlds[name], (int(cart), int(notice))) for name in others}
 
@@ -55,16 +56,16 @@ def partings(worlds: Mapping[str, Loaded], payment: str) -> dict[str, Parting | 
 def parting(left: Loaded, right: Loaded, payment: tuple[int, int], replication: int = 0) -> Parting | None:
     """Return where a payment (cart, notice) parts in two scenarios, over all tries; None if it never does.
 
-    Runs one replication of each. Raises `ValueError` if neither has such a payment, or where their seeds differ.
+    Runs one replication of each. Raises `StudyError` if neither has such a payment, or where their seeds differ.
     """
     seeds = [each.scenario.run.seed for each in (left, right)]
     if seeds[0] != seeds[1]:
-        raise ValueError(f"seeds {seeds[0]} and {seeds[1]} have other payments; give one with --seed")
+        raise StudyError(f"seeds {seeds[0]} and {seeds[1]} have other payments; give one with --seed")
     histories = [
         list(_history(replicate(each, replication, record=("calls", "states")), *payment)) for each in (left, right)
     ]
     if not any(histories):
-        raise ValueError(f"there is no payment {payment[0]}.{payment[1]} in replication {replication}")
+        raise StudyError(f"there is no payment {payment[0]}.{payment[1]} in replication {replication}")
     same, last = 0, None
     for first, second in zip(*histories, strict=False):
         if first.what != second.what or abs(first.at_s - second.at_s) > _TOLERANCE_S:

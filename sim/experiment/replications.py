@@ -26,6 +26,10 @@ LOOKING_SHARE = 0.05
 """How much of its time a replication may spend on snapshots."""
 
 
+class StudyError(ValueError):
+    """What is asked of a study has no answer: the message says why, and what to ask instead."""
+
+
 class Said(NamedTuple):
     """What a replication under way says of itself: whose it is, how far it is, and how it looks if asked for that."""
 

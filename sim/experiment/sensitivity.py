@@ -28,7 +28,7 @@ from sim.experiment.effects import (
 )
 from sim.experiment.ledger import Assumption, ledger, yardsticks
 from sim.experiment.ranges import factors, untested
-from sim.experiment.replications import Laboratory, Task, objectives, quantiles_of
+from sim.experiment.replications import Laboratory, StudyError, Task, objectives, quantiles_of
 from sim.scenario.annotations import Provenance
 from sim.scenario.load import Loaded, Source
 from sim.showing import in_notebook
@@ -108,7 +108,7 @@ def sensitivity(
     """Move every number that has a range, and see what that does to objectives and headline figures.
 
     `size` is the number of Morris's trajectories (10), or of Sobol's points (64, a power of two). Raises
-    `ScenarioError`, also for a point that cannot be loaded, `ValueError` when nothing has a range, and
+    `ScenarioError`, also for a point that cannot be loaded, `StudyError` when nothing has a range, and
     `MissingExtraError` without SALib, all before anything is simulated.
     """
     base = source.load(sets)
@@ -116,7 +116,7 @@ def sensitivity(
     if not only:  # how long and how often is asked is no assumption about the world
         chosen = tuple(each for each in chosen if not each.paths[0].startswith("run."))
     if not chosen:
-        raise ValueError(
+        raise StudyError(
             "no number of the scenario has a range; write one, for example {value: 2 s, range: [1 s, 4 s]}"
         )
     design = morris_design if method == "morris" else sobol_design

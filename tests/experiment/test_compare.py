@@ -11,7 +11,7 @@ from sim.cli import experiments, studies  # noqa: F401 - they add their commands
 from sim.cli.commands import app
 from sim.experiment.compare import compare
 from sim.experiment.executors import Alone, crew
-from sim.experiment.replications import Laboratory
+from sim.experiment.replications import Laboratory, StudyError
 from sim.experiment.run import run
 from sim.scenario.load import load
 from sim.shelf import shelf
@@ -68,9 +68,9 @@ def test_pairing_gains_replications(world):
 
 def test_worlds_with_different_seeds_are_refused(world):
     """They would not be paired; nor would a world alone."""
-    with pytest.raises(ValueError, match="two has the seed 6 and not 5"):
+    with pytest.raises(StudyError, match="two has the seed 6 and not 5"):
         compare({"one": load(world), "two": load(world, ["run.seed=6"])}, Laboratory(Alone()))
-    with pytest.raises(ValueError, match="name two or more"):
+    with pytest.raises(StudyError, match="name two or more"):
         compare({"one": load(world)}, Laboratory(Alone()))
 
 
@@ -211,3 +211,31 @@ def test_what_looks_wrong_before_flight_is_said_with_where_it_is_and_in_which_wo
 def severe(said):
     """Return the lines about workers that cannot do what is asked of them."""
     return [line for line in said.splitlines() if "carts/s keep" in line]
+
+
+def test_a_fault_of_the_program_is_not_taken_for_bad_input(world, tmp_path, monkeypatch):
+    """An error of ours goes on, to end with its trace and exit code 4; what has no answer is one line and 2."""
+
+    def broken(*_):
+        raise ValueError("operands could not be broadcast together")
+
+    monkeypatch.setattr("sim.experiment.compare.differences", broken)
+    words = [
+        "compare",
+        str(world),
+        "--out",
+        str(tmp_path),
+        "--quiet",
+        "--jobs",
+        "1",
+        "--set",
+        "run.window=5 s",
+        "--with",
+    ]
+    done = CliRunner().invoke(app, [*words, "title=other"])
+    assert (type(done.exception), done.stderr) == (ValueError, "")
+    done = CliRunner().invoke(app, [*words, "run.seed=6"])
+    assert done.exit_code == 2
+    assert done.stderr == "run.seed=6 has the seed 6 and not 5; give one with --seed\n"
+    done = CliRunner().invoke(app, [*words, "title=other", "--payment", "x"])
+    assert (done.exit_code, done.stderr) == (2, "'x' is no payment; write for example 17.0\n")
