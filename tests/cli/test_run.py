@@ -7,8 +7,12 @@ import sys
 import pytest
 
 import sim.experiment.run
+from sim.analysis.reading import summary_of
+from sim.cli.commands import printed
 from sim.experiment.executors import WorkerError
 from sim.model.run import RunError
+from sim.report.tables import conclusion, of_summary
+from sim.scenario.slos import parse
 
 FILES = {
     "manifest.json",
@@ -81,6 +85,23 @@ def test_json_is_one_document_on_standard_output_and_nothing_else(run, tmp_path)
     assert set(document["by"]) == {"cause", "psp", "ec_group", "cart_size"}
     assert [slo["verdict"] for slo in document["slos"]] == ["pass"]
     assert "psps.psp-a" in document["stations"]
+
+
+def test_the_document_has_everything_that_the_table_shows(run, tmp_path, capsys):
+    """The table is printed anew from nothing but the document of another run with the same seed: every line is there.
+
+    Only the place is another one, and the document leads to it.
+    """
+    shown = run("--quiet").out.splitlines()
+    document = json.loads(run("--quiet", "--format", "json").out)
+    names = {"psp": ("psp-a", "psp-b"), "ec_group": ("ec-1",)}
+    summary = summary_of(document, [parse(slo["slo"], names) for slo in document["slos"]])
+    printed(of_summary(summary), conclusion(summary), f"results: {document['results']}")
+    again = capsys.readouterr().out.splitlines()
+    assert again[:-1] == shown[:-1]
+    assert len(again) > 40
+    first, second = runs(tmp_path)
+    assert [tmp_path / line.removeprefix("results: ") for line in (shown[-1], again[-1])] == [first, second]
 
 
 def test_the_manifest_tells_how_to_make_the_run_again(run, scenario, tmp_path):
