@@ -80,7 +80,7 @@ _OUTSIDE = """[...document.querySelectorAll('body *')].filter(e => !e.closest('.
 
 
 def test_on_a_phone_the_answer_is_seen_whole(browser, files):
-    """Nothing has to be scrolled for an objective's verdict, estimate and interval, nor for a figure and its interval.
+    """Nothing has to be scrolled for an objective with verdict and interval, a figure, or a point's verdict in a sweep.
 
     Below each other, each cell is inside of the window and beside its neighbours, not over them.
     """
@@ -94,6 +94,11 @@ def test_on_a_phone_the_answer_is_seen_whole(browser, files):
                 assert len(cells) == columns
                 assert all(0 <= left < right <= PHONE for left, right in cells)
                 assert all(before[1] <= after[0] for before, after in pairwise(cells[1:]))
+    with browser.open(files["sweep"], PHONE) as shown:
+        badges = "[...document.querySelectorAll('#points .scroll:last-of-type td:nth-child(4)')]"
+        ends = shown.evaluate(f"{badges}.map({_PLACE}).map(place => place[1])")
+        assert len(ends) == 6
+        assert max(ends) <= PHONE
 
 
 _PLACE = """e => { const of = document.createRange(); of.selectNodeContents(e); const at = of.getBoundingClientRect();
