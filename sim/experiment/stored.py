@@ -5,6 +5,7 @@ from pathlib import Path
 from sim.analysis.packing import unpack
 from sim.analysis.reading import summary_of
 from sim.analysis.tally import Tally
+from sim.arguments import path
 from sim.experiment.run import Run
 from sim.experiment.sweep import Sweep
 from sim.scenario import slos as slo_language
@@ -16,7 +17,7 @@ def read(folder: str | Path) -> Run | Sweep:
 
     `tallies` are empty for a run whose tallies were kept by a version that had others; its figures are all there.
     """
-    place = Path(folder)
+    place = path("folder", folder)
     if (place / POINTS).is_file():
         return Sweep(place, read_manifest(place))
     if (place / SUMMARY).is_file():

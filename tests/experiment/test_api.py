@@ -196,9 +196,11 @@ def test_every_function_refuses_in_the_same_words(tmp_path, call, said):
     ],
 )
 def test_what_is_no_scenario_is_a_type_error(call):
-    """That names the argument and what it may be."""
+    """That names the argument and what it may be; nor can what is no folder be read."""
     with pytest.raises(TypeError, match=r"^scenario is .*; write a path"):
         call()
+    with pytest.raises(TypeError, match=r"^folder is None; write a path"):
+        sim.read(None)
 
 
 @pytest.mark.usefixtures("unsimulated")
