@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from sim.analysis.collapse import WORSE
+from sim.analysis.intervals import Estimate
 from sim.analysis.sequential import Rule
 from sim.analysis.slo import Slo
 from sim.analysis.summary import Summary
@@ -62,7 +64,8 @@ class Sweep:
     """A finished sweep; `points` is a data frame with a row per point.
 
     Its columns are `point`, the paths that were varied, `verdict`, `replications`, for every metric `<metric>_mean`,
-    `<metric>_low` and `<metric>_high`, and the verdict on every SLO.
+    `<metric>_low` and `<metric>_high`, and the verdict on every SLO. Of the shares of the headline there are three
+    more, `<metric>_collapse_mean` and so on: the probability of a replication to collapse, empty where none does.
     """
 
     folder: Path
@@ -347,14 +350,15 @@ def _at(design: Design, point: Point, found: P) -> P:
 
 
 def row_of(summary: Summary) -> dict[str, Any]:
-    """Return the columns that a table of points has of one summary: every metric, and what each SLO is about."""
+    """Return the columns that a table of points has of one summary: every metric, what each SLO is about, collapses."""
     row: dict[str, Any] = {"verdict": summary.verdict.value, "replications": summary.replications}
-    estimates = dict(summary.metrics)
+    estimates: dict[str, Estimate | None] = dict(summary.metrics)
     for judged in summary.slos:
         estimates.setdefault(column_of(judged.slo), judged.estimate)
+    estimates |= {f"{metric}_collapse": summary.chance_of_collapse(metric) for metric in WORSE}
     for name, estimate in estimates.items():
-        found = estimate.to_json()
-        row |= {f"{name}_{part}": found[part] for part in ("mean", "low", "high")}
+        found = {} if estimate is None else estimate.to_json()
+        row |= {f"{name}_{part}": found.get(part) for part in ("mean", "low", "high")}
     return row | {judged.slo.text: judged.verdict.value for judged in summary.slos}
 
 

@@ -6,7 +6,7 @@ that is not trusted has none) the tables still say all. `_repr_html_` of the cla
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, singledispatch
 from math import isnan
@@ -29,7 +29,7 @@ from sim.experiment.sweep import Sweep
 from sim.kernel.distributions import Distribution
 from sim.report.answers import COMPARED, answered, margin_said, to_mind
 from sim.report.cells import Cell, Row, Table, estimated, table
-from sim.report.points import FIGURES, columns
+from sim.report.points import FIGURES, columns, figure
 from sim.report.stories.times import lasting
 from sim.report.tables import collapsing, or_collapse
 from sim.scenario.load import Loaded
@@ -137,8 +137,8 @@ def _(sweep: Sweep) -> Look:
             str(point["point"]),
             *(str(point[path]) for path in varied),
             *([Cell(verdict=Verdict(point["verdict"]))] if slos else []),
-            *(_figure(point, name, Verdict(point[text])) for text, name in slos.items()),
-            *(_figure(point, name) for name in names),
+            *(figure(point, name, Verdict(point[text])) for text, name in slos.items()),
+            *(figure(point, name) for name in names),
         )
         for point in read_points(sweep.folder, list(dict.fromkeys(wanted)), MOST).to_dict("records")
     ]
@@ -152,11 +152,6 @@ def _(sweep: Sweep) -> Look:
     each = "as many replications as each takes" if count == "auto" else f"{_several(count, 'replication')} each"
     said = f"{_several(about['points'], 'point')}, {each}"
     return Look("Sweep", about["scenario"]["name"], said, tables=[points])
-
-
-def _figure(point: Mapping[Any, Any], name: str, verdict: Verdict | None = None) -> Cell:
-    mean, low, high = (float(point[f"{name}_{part}"]) for part in ("mean", "low", "high"))
-    return estimated(Estimate(mean, low, high, 0), unit_of(name), verdict)
 
 
 @look.register

@@ -2,16 +2,21 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from math import isnan, nan
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from sim.analysis.collapse import WORSE
+from sim.analysis.intervals import Estimate
 from sim.analysis.metrics import METRICS, unit_of
 from sim.analysis.shown import shown
+from sim.analysis.slo import Verdict
+from sim.report.cells import Cell, estimated, interval
 from sim.scenario.preflight import Finding
 
 if TYPE_CHECKING:
@@ -21,6 +26,9 @@ FIGURES = ("token_expiry_rate", "reversal_rate", "tnspo_strict", "user_wait", "p
 """The metrics shown of every point, after those of the SLOs; the files have all of them, with intervals."""
 MOST = 60
 MOST_FLAGGED = 10
+MARK = "*"
+_MARKED = f"{MARK} some replications collapse: the mean describes none of them, METRIC_collapse says how likely that is"
+_PARTS = ("mean", "low", "high")
 _STYLES = {"pass": "green", "fail": "bold red", "undecided": "yellow"}
 _HEAD_WIDTH = 14
 _GAP = 2
@@ -29,8 +37,43 @@ _LONG = re.compile(r"(\d+\.\d{4,})(.*)", re.ASCII | re.DOTALL)
 
 def columns(varied: Sequence[str], slos: Mapping[str, str]) -> list[str]:
     """Return the columns of the table of points that are shown."""
-    means = (f"{name}_mean" for name in dict.fromkeys([*slos.values(), *FIGURES]))
-    return ["point", *varied, "replications", "verdict", *slos, *means]
+    names = dict.fromkeys([*slos.values(), *FIGURES])
+    means = (f"{name}_mean" for name in names)
+    chances = dict.fromkeys(f"{of}_{part}" for name in names for of in _collapse_of(name) for part in _PARTS)
+    return ["point", *varied, "replications", "verdict", *slos, *means, *chances]
+
+
+def _collapse_of(name: str) -> list[str]:
+    """Return what the columns are called that say of a figure's metric, of all groups together, whether it collapses.
+
+    Those of a percentile, and of what cannot collapse, are in no table.
+    """
+    metric = name.partition("{")[0]
+    return [f"{metric}_collapse"] if metric in WORSE else []
+
+
+def chance_at(point: Mapping[Any, Any], name: str) -> Estimate | None:
+    """Return the probability of a collapse at a point, where replications collapse in what a figure is about.
+
+    Sweeps of before this was kept have no such columns.
+    """
+    found = [_estimate(point, of) for of in _collapse_of(name)]
+    return next((chance for chance in found if not isnan(chance.mean)), None)
+
+
+def _estimate(point: Mapping[Any, Any], name: str) -> Estimate:
+    mean, low, high = (float(point.get(f"{name}_{part}", nan)) for part in _PARTS)
+    return Estimate(mean, low, high, 0)
+
+
+def figure(point: Mapping[Any, Any], name: str, verdict: Verdict | None = None) -> Cell:
+    """Return what a page says of a figure at a point: its mean, its interval, and whether replications collapse."""
+    cell = estimated(_estimate(point, name), unit_of(name), verdict)
+    chance = chance_at(point, name)
+    if chance is None:
+        return cell
+    said = f"collapses in {shown(chance.mean, 'share')} of replications ({interval(chance, 'share')})"
+    return replace(cell, small=f"{cell.small}; {said}".removeprefix("; "))
 
 
 @dataclass(frozen=True)
@@ -54,7 +97,8 @@ class Points:
         shown_here = [column for column, end in zip(found, ends, strict=True) if end - _GAP <= options.max_width]
         left_out = self.of - len(self.first)
         table = Table(box=None, pad_edge=False, header_style="bold", caption_justify="left")
-        table.caption = f"and {left_out} more" if left_out > 0 else None
+        marked = any(cell.plain.endswith(MARK) for column in shown_here for cell in column.cells)
+        table.caption = "\n".join([f"and {left_out} more"] * (left_out > 0) + [_MARKED] * marked) or None
         for column in shown_here:
             table.add_column(column.head, justify="right" if column.right else "left", width=column.width)
         for cells in zip(*(column.cells for column in shown_here), strict=True):
@@ -78,7 +122,10 @@ class Points:
 
     def _means(self, name: str, styles: Sequence[str]) -> list[Text]:
         unit = unit_of(name)
-        return [Text(shown(v, unit), s) for v, s in zip(self.first[f"{name}_mean"], styles, strict=True)]
+        return [
+            Text(shown(point[f"{name}_mean"], unit) + MARK * (chance_at(point, name) is not None), style)
+            for point, style in zip(self.first.to_dict("records"), styles, strict=True)
+        ]
 
 
 class _Column:

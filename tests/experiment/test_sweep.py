@@ -531,3 +531,27 @@ def test_ten_thousand_finished_points_are_found_without_loading_them(scenario, t
     assert len(loads) == 3
     assert sum(query.startswith("SELECT") for query in queries) == 2 * 50 + 2 + 1
     assert read_document(done.folder)["points"] == 10_000
+
+
+# --- collapses ------------------------------------------------------------------------------------------------------
+
+
+def test_a_point_whose_replications_collapse_has_the_probability_of_it_and_is_marked(tmp_path):
+    """With an outage for good some time after a minute on average, in some replications nearly nobody can pay.
+
+    Without it there is none. The row has what a run of the same point says, and the other shares have nothing.
+    """
+    hump = TINY.replace("window: 5 s, replications: 2", "window: 20 s, replications: 12")
+    outage = "incidents: [{name: out, target: ecs.ec, effect: outage, mtbf: 1 min, mttr: 30 min}]"
+    file = tiny(tmp_path, hump.split("slos:")[0] + f"{outage}\nslos: ['paid_share >= 50%']\n")
+    done = sweep(file, read_vary(("incidents.out.mtbf=1 min,1000 h",)), out=tmp_path / "results")
+    points = done.points
+    chance = run(Source(file).load()).summary.chance_of_collapse("paid_share")
+    assert 0 < chance.mean < 1
+    found = points[[f"paid_share_collapse_{part}" for part in ("mean", "low", "high")]]
+    assert found.loc[0].to_list() == [chance.mean, chance.low, chance.high]
+    assert found.loc[1].isna().all()
+    assert points["unknown_share_collapse_mean"].isna().all()
+    first, second = csv.DictReader((done.folder / "summary.csv").read_text().splitlines())
+    assert (float(first["paid_share_collapse_high"]), second["paid_share_collapse_high"]) == (chance.high, "")
+    assert notebook.html(done).count("collapses in ") == 1

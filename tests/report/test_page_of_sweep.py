@@ -5,10 +5,12 @@ from collections import Counter
 import pandas as pd
 import pytest
 
+from report.consoles import lines
 from report.pages import read_page, tables
 from sim.experiment.sweep import Sweep
 from sim.report.page import of_sweep, page
 from sim.report.plots import sweep as curve
+from sim.report.points import Points
 
 
 def test_a_sweep_has_its_points_with_what_was_varied_and_its_verdicts(swept):
@@ -116,3 +118,24 @@ def test_points_with_as_many_replications_as_each_takes_say_how_many(swept):
     assert rows[0][:5] == ["point", "citizen.abandon", "psps.psp.workers", "replications", "verdict"]
     assert {row[3] for row in rows[1:]} == {"3"}
     assert "in as many replications as it takes of every point" in whole.text
+
+
+def test_a_point_whose_replications_collapse_says_so_below_its_mean(swept):
+    """3 of 12 replications, 5.486 to 57.2% by Clopper and Pearson, at the second point and at no other.
+
+    A sweep of before this was kept has no such columns, and says nothing.
+    """
+    chance = {"mean": 0.25, "low": 0.05486, "high": 0.5719}
+    nothing = [float("nan")] * 4
+    columns = {f"token_expiry_rate_collapse_{part}": [nothing[0], x, *nothing] for part, x in chance.items()}
+    rows = tables(read_page(page(_with(swept, swept.points.assign(**columns)))))["Points of the sweep"]
+    at = rows[0].index("tokens that expire")
+    said = [number for number, row in enumerate(rows[1:]) if "collapses in 25.0% of replications (5.486" in row[at]]
+    assert said == [1]
+    assert sum("collapse" in cell for row in rows for cell in row) == 1
+    old = swept.points[[name for name in swept.points if "_collapse_" not in name]]
+    assert "collapses in" not in page(_with(swept, old))
+    marks = [line for line in lines(Points(swept.points.assign(**columns), [], {}, 6), 200) if "*" in line]
+    assert [line.split()[:2] for line in marks] == [["1", marks[0].split()[1]], ["*", "some"]]
+    assert marks[0].split()[1].endswith("%*")
+    assert not [line for line in lines(Points(old, [], {}, 6), 200) if "*" in line]

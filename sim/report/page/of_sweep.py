@@ -7,12 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from sim.analysis.intervals import Estimate
-from sim.analysis.metrics import title_of, unit_of
+from sim.analysis.metrics import title_of
 from sim.analysis.shown import percent
 from sim.analysis.slo import Slo, Verdict
 from sim.experiment.sweep import Sweep, column_of
-from sim.report.cells import MOST_ROWS, Cell, Table, estimated, table
+from sim.report.cells import MOST_ROWS, Cell, Table, table
 from sim.report.page import making, words
 from sim.report.page.figures import title_of_slo
 from sim.report.page.of_run import made
@@ -20,7 +19,7 @@ from sim.report.page.origins import origins_of
 from sim.report.plots import Picture, heat_map
 from sim.report.plots import sweep as curve
 from sim.report.plots.points import named
-from sim.report.points import FIGURES, shortened
+from sim.report.points import FIGURES, figure, shortened
 from sim.scenario import slos as slo_language
 
 MOST_METRICS, MOST_PICTURES = 5, 12
@@ -141,9 +140,7 @@ def _objectives(points: pd.DataFrame, slos: Sequence[Slo]) -> Table:
 
 
 def _estimate(point: Mapping[Any, Any], metric: str, slo: Slo | None) -> Cell:
-    mean, low, high = (float(point[f"{metric}_{part}"]) for part in ("mean", "low", "high"))
-    verdict = Verdict(point[slo.text]) if slo is not None and slo.text in point else None
-    return estimated(Estimate(mean, low, high, 0), unit_of(metric), verdict)
+    return figure(point, metric, Verdict(point[slo.text]) if slo is not None and slo.text in point else None)
 
 
 def _pictures(
