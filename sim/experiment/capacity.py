@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
 
+from sim.analysis.collapse import Collapse, collapses
 from sim.analysis.slo import Slo, Verdict, judge
 from sim.analysis.summary import estimate_of
 from sim.analysis.tally import Tally
@@ -45,7 +46,8 @@ class Capacity:
     """The answer of a capacity search, and how far the load may grow at that answer.
 
     `path` is what was varied, `load` whether more of it is worse, `slos` are the objectives as written. `margin` is
-    None where it was not asked for, or where there is no answer to grow from.
+    None where it was not asked for, or where there is no answer to grow from. `collapses` are the metrics in which
+    replications at the answer fall in two groups, so that the objectives are met by means that describe neither.
     """
 
     path: str
@@ -54,6 +56,7 @@ class Capacity:
     slos: tuple[str, ...]
     found: Found
     margin: Found | None = None
+    collapses: tuple[Collapse, ...] = ()
 
     _repr_html_ = in_notebook
 
@@ -79,6 +82,7 @@ class Capacity:
             "verdict": self.verdict.value,
             "answer": _plain(self.found),
             "margin": None if self.margin is None else _plain(self.margin),
+            "collapses": [each.to_json() for each in self.collapses],
         }
 
 
@@ -136,6 +140,10 @@ class Evaluator:
             self.watch(x, len(tallies), found)
         return found
 
+    def collapses(self, x: float, confidence: float) -> tuple[Collapse, ...]:
+        """Return what collapses in the replications of a value that was looked at."""
+        return collapses(self._known[x][2], confidence)
+
 
 def wanted(loaded: Loaded, asked: Sequence[str] | None) -> tuple[Slo, ...]:
     """Return the objectives that are asked for, or else the scenario's; raises `ScenarioError` for what is none."""
@@ -191,7 +199,8 @@ def capacity(
     ends = [at(end) for end in (xs[0], xs[-1])]
     asked, _ = (wanted(end, slos) for end in ends)
     effort = Effort(ends[0].scenario.run.confidence, len(asked), most=most)
-    found = (largest if load else smallest)(xs, Evaluator(laboratory, at, slos, told(path)), effort)
+    evaluator = Evaluator(laboratory, at, slos, told(path))
+    found = (largest if load else smallest)(xs, evaluator, effort)
     grows = None
     if margin and found.answer is not None:
         answer = at(found.answer)
@@ -199,7 +208,8 @@ def capacity(
             sets = [*sets, f"{path}={span.text(found.answer)}"]
             growing = Evaluator(laboratory, lambda k: source.load([*sets, *grown(answer, k)]), slos, told(GROWTH))
             grows = growth_margin(growing, effort)
-    return Capacity(path, span.unit, load, tuple(slo.text for slo in asked), found, grows)
+    humps = () if found.answer is None else evaluator.collapses(found.answer, effort.confidence)
+    return Capacity(path, span.unit, load, tuple(slo.text for slo in asked), found, grows, humps)
 
 
 def flagged(source: Source, sets: Sequence[str], path: str, text: str) -> list[Finding]:

@@ -42,9 +42,15 @@ def of_capacity(answer: Capacity) -> RenderableType:
     if answer.margin is not None:
         parts.append(Text(f"there, arrivals may grow by {margin_said(answer.margin)}"))
         spent += f", and {answer.margin.replications} for the margin"
+    parts += [Text(said, style="bold red") for said in collapsing_there(answer)]
     why = "" if found.answer is None else f"; {found.reason}"
     parts += [Text(), _Curve(answer), Text(f"\n{spent}{why}")]
     return Group(*parts)
+
+
+def collapsing_there(answer: Capacity) -> list[str]:
+    """Return in words what collapses in some replications at the answer, although objectives may hold on its mean."""
+    return [f"collapse: there, {of_collapse(each, each.probability.n)}" for each in answer.collapses]
 
 
 def answered(answer: Capacity, more: str = "--max") -> str:

@@ -27,7 +27,7 @@ from sim.experiment.search import Found
 from sim.experiment.sensitivity import Sensitivity
 from sim.experiment.sweep import Sweep
 from sim.kernel.distributions import Distribution
-from sim.report.answers import COMPARED, answered, margin_said, to_mind
+from sim.report.answers import COMPARED, answered, collapsing_there, margin_said, to_mind
 from sim.report.cells import Cell, Row, Table, estimated, table
 from sim.report.points import FIGURES, columns, figure
 from sim.report.stories.times import lasting
@@ -199,7 +199,8 @@ def _(answer: Capacity) -> Look:
         facts.append(("arrivals may grow by", margin_said(answer.margin)))
     name = f"{'largest' if answer.load else 'smallest'} {answer.path}"
     tables = [_curve(answer.found, answer.path, answer.unit)]
-    return Look("Capacity", name, answered(answer, "most"), answer.verdict, facts, tables, found.notes)
+    notes = [*collapsing_there(answer), *found.notes]
+    return Look("Capacity", name, answered(answer, "most"), answer.verdict, facts, tables, notes)
 
 
 @look.register

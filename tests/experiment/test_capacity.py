@@ -12,9 +12,11 @@ from math import exp, factorial, isclose
 import pytest
 from scipy.optimize import brentq
 
-from experiment.tiny import Watched, tiny
-from sim.experiment.capacity import GROWTH, capacity
+from experiment.tiny import TINY, Watched, tiny
+from sim.analysis.slo import Verdict
+from sim.experiment.capacity import GROWTH, Evaluator, capacity
 from sim.experiment.replications import Laboratory
+from sim.experiment.run import run
 from sim.experiment.search import candidates
 from sim.experiment.span import parse
 from sim.scenario.load import ScenarioError, Source
@@ -251,3 +253,33 @@ def test_arrivals_of_a_trace_cannot_grow(scenario):
     sets = ["arrivals={trace: {file: trace.csv, column: at}}"]
     answer = tiny_search(scenario, "paid_share > 1%", sets=sets, margin=True)
     assert (answer.found.outcome, answer.margin) == ("everywhere", None)
+
+
+def test_the_answer_says_what_collapses_in_its_replications(tmp_path):
+    """What a run of the answer says after as many replications: the creditor is out for good in some of them.
+
+    The objective is met by the mean of both groups, so that nothing else would tell.
+    """
+    hump = TINY.split("slos:")[0].replace("window: 5 s", "window: 20 s")
+    outage = "incidents: [{name: out, target: ecs.ec, effect: outage, mtbf: 1 min, mttr: 30 min}]"
+    file = tiny(tmp_path, f"{hump}{outage}\nslos: ['paid_share >= 1%']\n")
+    evaluator = Evaluator(Laboratory(Watched()), lambda x: Source(file).load([f"psps.psp-a.workers={x:g}"]), None)
+    assert evaluator(4.0, 12, 0.95).verdict is Verdict.PASS
+    expected = run(Source(file).load(), replications=12).summary.collapses
+    assert evaluator.collapses(4.0, 0.95) == expected
+    assert [each.metric for each in expected] == ["paid_share"]
+
+
+def test_a_search_looks_for_collapses_at_its_answer(tmp_path, monkeypatch):
+    """At that value, with the replications that it had; where there is no answer, there is nothing to say of it."""
+    seen = []
+    monkeypatch.setattr(
+        "sim.experiment.capacity.collapses", lambda tallies, confidence: seen.append(len(tallies)) or ()
+    )
+    span = parse("3..4")[0]
+    search = Source(tiny(tmp_path)), Laboratory(Watched()), "psps.psp-a.workers", span, candidates(span)
+    found = capacity(*search, slos=["tpnp >= 1%"], margin=False)
+    at_answer = [visit.replications for visit in found.found.curve if visit.x == found.found.answer]
+    assert (seen, found.to_json()["collapses"]) == (at_answer, [])
+    assert capacity(*search, slos=["tpnp < 1%"], margin=False).found.answer is None
+    assert len(seen) == 1

@@ -158,3 +158,18 @@ def test_a_comparison_says_which_scenario_collapses_and_that_windows_differ():
     assert said.startswith("collapse: two: in 3 of 12 replications carts paid is 20.0%, in the others 90.0%: the mean")
     assert said.endswith("The probability of a collapse is 25.0% (5.486% to 57.2%)")
     assert to_mind(compared("fast")) == []
+
+
+@WIDTHS
+def test_a_capacity_says_that_replications_collapse_at_its_answer(width):
+    """3 of 12, by Clopper and Pearson 5.486% to 57.2%: the mean may meet the objectives where no hour is like it."""
+    shares = Estimate(0.9, 0.88, 0.92, 9), Estimate(0.2, 0.1, 0.3, 3)
+    humps = Collapse("paid_share", Estimate(0.25, 0.05486, 0.5719, 12), (2, 3, 8), *shares, 0.5)
+    found = Found(Outcome.EVERYWHERE, 8.0, None, 8.0, 0.95, (), 12, "")
+    capacity = Capacity("psps.psp-a.workers", "", load=False, slos=(), found=found, collapses=(humps,))
+    said = " ".join(" ".join(lines(of_capacity(capacity), width)).split())
+    assert (
+        "collapse: there, in 3 of 12 replications carts paid is 20.0%, in the others 90.0%: the mean describes" in said
+    )
+    assert "The probability of a collapse is 25.0% (5.486% to 57.2%)" in said
+    assert "collapse" not in " ".join(lines(of_capacity(replace(capacity, collapses=())), width))
