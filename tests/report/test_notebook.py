@@ -18,6 +18,7 @@ from sim.experiment.search import Evidence, Found, Outcome, Visit
 from sim.experiment.sweep import Sweep
 from sim.report import notebook
 from sim.report.notebook import html
+from sim.report.page.figures import tables_of
 
 from .pages import HOSTILE, SCENARIO, hostile_run, read_page, run_by_hand
 
@@ -80,6 +81,18 @@ def test_a_run_shows_its_objectives_with_verdicts_and_its_headline(hand):
     assert headline[0] == ["figure", "estimate", "95% interval"]
     assert "outcome within 2 s (strict)" in [row[0] for row in headline]
     assert read_page(html(hand)).one("p", class_="title").text.startswith("Run hand: 2 replications")
+
+
+def test_an_objective_on_a_metric_that_collapses_says_so_below_its_verdict(hand):
+    """In notebooks and on pages alike, 3 of 10 with Clopper and Pearson's interval; other objectives say nothing."""
+    metric = hand.summary.slos[0].slo.metric
+    chance = Estimate(0.3, 0.0667, 0.6525, 10)
+    humps = Collapse(metric, chance, (2, 3, 8), *[Estimate(0.9, 0.8, 1, 7)] * 2, 0.5)
+    both = replace(hand, summary=replace(hand.summary, collapses=(humps,)))
+    said = [metric == each.slo.metric for each in hand.summary.slos]
+    assert not all(said)
+    for shown in (rows(html(both))[0][1:], [[c.small for c in row] for row in tables_of(both.summary)["slos"].rows]):
+        assert ["collapses in 30.0% of replications (6.670% to 65.2%)" in row[1] for row in shown] == said
 
 
 def test_a_scenario_shows_what_it_is_and_where_its_numbers_are_from():
