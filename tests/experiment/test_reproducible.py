@@ -51,9 +51,10 @@ def test_tables_are_the_same_byte_for_byte(twice):
 
 
 def test_figures_are_the_same(twice):
-    """Everything that is printed but the manifest's wall time, jobs, command and moment."""
+    """Everything that is printed but the folder and the manifest's wall time, jobs, command and moment."""
     one, two = (json.loads((twice / f"{jobs}.json").read_text()) for jobs in (1, 2))
     manifests = one.pop("manifest"), two.pop("manifest")
+    assert one.pop("results") != two.pop("results")
     assert one == two
     differing = {name for name in manifests[0] if manifests[0][name] != manifests[1][name]}
     assert differing - {"started", "wall_s"} == {"jobs", "command"}
