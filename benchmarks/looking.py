@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         json.dump({"machine": where, "payments": payments, "seconds": found}, sys.stdout, indent=2, default=asdict)
         print()
         return
-    title = f"Looking, {times} times each, with {payments:,} payments to trace: median (least - greatest)"
+    title = f"{payments:,} payments to trace, {times} times each: median (least - greatest)"
     table = table_of(title, "", "seconds", "of the processor", "goal")
     for name, took in found.items():
         table.add_row(name, str(took["wall_s"]), str(took["cpu_s"]), f"< {GOALS_S[name]:g} s")
