@@ -63,6 +63,25 @@ def machine() -> dict[str, Any]:
     }
 
 
+def table_of(title: str, *columns: str) -> Table:
+    """Return an empty table: words on the left, figures on the right."""
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number == 0 else "right")
+    return table
+
+
+def tell(where: Mapping[str, Any], result: Mapping[str, Any], table: Table, *, as_json: bool) -> None:
+    """Print what was measured, and on which machine: as one JSON object, or as a table."""
+    if as_json:
+        json.dump({"machine": where, **result}, sys.stdout, indent=2, default=asdict)
+        print()
+        return
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    console.print(table)
+    console.print(", ".join(f"{name} {value}" for name, value in where.items()), style="dim")
+
+
 # --- both models in turn ------------------------------------------------------------------------------------------
 
 FIGURES = {
@@ -147,14 +166,6 @@ def scale_table(scale: dict[str, Any]) -> Table:
 # --- command ------------------------------------------------------------------------------------------------------
 
 
-def table_of(title: str, *columns: str) -> Table:
-    """Return an empty table: words on the left, figures on the right."""
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number == 0 else "right")
-    return table
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure what is asked for and print it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bench", description=__doc__)
@@ -167,7 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     count, payments, sizes = (1, 1_000, {100: 1, 1_000: 1}) if asked.quick else (asked.pairs, asked.payments, SIZES)
     if count < 1 or payments < 1:
         parser.error("measure at least one pair of one payment")
-    where, result = machine(), dict[str, Any]()
+    where = machine()
     if asked.scale:
         result = scaled(sizes)
         table = scale_table(result)
@@ -175,13 +186,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         figures = compared(pairs(SIMULATOR, IDIOMATIC, count, payments))
         result = {"pairs": count, "payments": payments, "figures": figures}
         table = comparison_table(figures, count, payments)
-    if asked.json:
-        json.dump({"machine": where, **result}, sys.stdout, indent=2, default=asdict)
-        print()
-        return
-    console = Console(width=None if sys.stdout.isatty() else 120)
-    console.print(table)
-    console.print(", ".join(f"{name} {value}" for name, value in where.items()), style="dim")
+    tell(where, result, table, as_json=asked.json)
 
 
 if __name__ == "__main__":

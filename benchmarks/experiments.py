@@ -16,8 +16,6 @@ Nothing is asserted here; `docs/how-to/clusters.md` keeps the figures.
 """
 
 import argparse
-import json
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -26,10 +24,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
-from rich.console import Console
 from rich.table import Table
 
-from benchmarks.bench import Spread, machine, spread, table_of
+from benchmarks.bench import Spread, machine, spread, table_of, tell
 from benchmarks.commands import PROGRAM, Command, command
 from sim.analysis.summary import summarise
 from sim.experiment import replications as laboratory
@@ -206,13 +203,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error("measure at least one pair")
     where = machine()
     found = figures(pairs(count, sets), finished(points))
-    if asked.json:
-        json.dump({"machine": where, "figures": found}, sys.stdout, indent=2, default=asdict)
-        print()
-        return
-    console = Console(width=None if sys.stdout.isatty() else 120)
-    console.print(table(found, count, points))
-    console.print(", ".join(f"{name} {value}" for name, value in where.items()), style="dim")
+    tell(where, {"figures": found}, table(found, count, points), as_json=asked.json)
 
 
 if __name__ == "__main__":

@@ -12,17 +12,13 @@ keeps the figures.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from rich.console import Console
-
 import sim
-from benchmarks.bench import Spread, machine, spread, table_of
+from benchmarks.bench import Spread, machine, spread, table_of, tell
 from benchmarks.commands import PROGRAM, command
 from benchmarks.measure import world
 
@@ -65,17 +61,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     where = machine()
     with TemporaryDirectory() as folder:
         found = waited(looks(Path(folder), payments, sets), times)
-    if asked.json:
-        json.dump({"machine": where, "payments": payments, "seconds": found}, sys.stdout, indent=2, default=asdict)
-        print()
-        return
     title = f"{payments:,} payments to trace, {times} times each: median (least - greatest)"
     table = table_of(title, "", "seconds", "of the processor", "goal")
     for name, took in found.items():
         table.add_row(name, str(took["wall_s"]), str(took["cpu_s"]), f"< {GOALS_S[name]:g} s")
-    console = Console(width=None if sys.stdout.isatty() else 120)
-    console.print(table)
-    console.print(", ".join(f"{name} {value}" for name, value in where.items()), style="dim")
+    tell(where, {"payments": payments, "seconds": found}, table, as_json=asked.json)
 
 
 if __name__ == "__main__":
