@@ -25,6 +25,8 @@ def _problems(each: Any, tree: Tree) -> Iterator[Problem]:
         path, at, written = _located(tree, [*loc, *flaw.keys], of_key=of_key or flaw.of_key)
         said = flaw.said or _said(each, loc[-2] if loc[-1] == "[key]" else written)
         problem, _, fix = said.partition("; ")
+        if kind == "missing":
+            fix += _meant(tree, loc)
         yield Problem(at, path, problem, fix or "see scenarios/schema.json")
 
 
@@ -55,6 +57,19 @@ def _located(tree: Tree, loc: Iterable[int | str], *, of_key: bool) -> tuple[str
         elif isinstance(tree.value, dict) and str(step).isidentifier():
             path.append(str(step))
     return ".".join(path), at, tree.plain()
+
+
+def _meant(tree: Tree, loc: Iterable[int | str]) -> str:
+    """Say whose name an item of a list may have meant, where a key is missing that one of that name would have."""
+    for step in loc:
+        if isinstance(tree.value, list) and isinstance(step, int):
+            name = tree.name_of(step)
+            others = [other for n in range(len(tree.value)) if n != step and (other := tree.name_of(n)) is not None]
+            return f"; or {suggestion(name, others)}" if name is not None and others else ""
+        if not isinstance(tree.value, dict) or step not in tree.value:
+            return ""
+        tree = tree.value[str(step)]
+    return ""
 
 
 def _said(each: Any, written: Any) -> str:

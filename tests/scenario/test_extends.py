@@ -146,6 +146,14 @@ def test_a_name_written_twice_in_an_extending_file_is_found_out(folder):
     assert "s.yaml:3:23  psps.psp-a  is the name of 2 entries  give every entry its own name" in found
 
 
+@pytest.mark.parametrize(("name", "meant"), [("psp-b", "or did you mean psp-a?"), ("zebra", "or write psp-a")])
+def test_a_name_that_the_base_has_not_is_told_those_that_it_has(folder, name, meant):
+    """It would be a new item, which lacks a share; more likely one of the base was meant."""
+    folder.write("base.yaml", BASE)
+    found = folder.problems(f"extends: base.yaml\nname: over\npsps: [{{name: {name}, outcome_ko: 1%}}]\n")
+    assert f"s.yaml:3:8  psps.{name}.share  is missing  add share: ...; {meant}" in found
+
+
 def test_duplicate_keys_of_all_files_are_reported_at_once(folder):
     """One in each file."""
     folder.write("base.yaml", BASE + "title: again\n")
