@@ -4,9 +4,10 @@ A draw is addressed by decision point, cart and attempt (`sim.kernel.streams`); 
 there are and which distribution each one feeds. A row is what one try of one cart will do and meet: whatever happens
 to be needed of it, the same citizen does the same thing in every scenario. First tries are drawn for thousands of
 carts at once, later tries in smaller blocks, and calls that are sent again one by one.
+`Plan.columns` gives a block as columns, `Plan.cart` a row of it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -19,6 +20,8 @@ from sim.model.ends import IN_ORDER, CallEnd, codes, own_time, tables
 from sim.scenario.schema import Link, Scenario, Service
 
 Array = npt.NDArray[Any]
+Columns = Mapping[str, Array | tuple[Array, ...]]
+"""Columns by field of `CartDraws` or `NoticeDraws`; those of a call are as many as `CallDraws` has fields."""
 
 FIRST_BLOCK, LATER_BLOCK = 1024, 64
 SENDS = 4096
@@ -113,7 +116,8 @@ class _CallPlan:
             if end.probability > 0 and (time := own_time(end, code)) is not None
         }
 
-    def columns(self, callees: Array, draw: Callable[[str], Array]) -> tuple[list[Any], ...]:
+    def columns(self, callees: Array, draw: Callable[[str], Array]) -> tuple[Array, ...]:
+        """Return the columns of `CallDraws`, each of shape (len(callees),)."""
         count = len(callees)
         work = self.service.values(callees, lambda: draw(f"{self.name}.work"))
         end, done = np.zeros(count, dtype=np.int8), np.ones(count, dtype=bool)
@@ -126,7 +130,7 @@ class _CallPlan:
                 if chosen.any():
                     work[chosen] = _values(time, count, lambda: draw(f"{self.name}.work"))[chosen]
         out, back = (self._latency(way, count, draw) for way in ("out", "back"))
-        return out.tolist(), end.tolist(), work.tolist(), back.tolist(), done.tolist()
+        return out, end, work, back, done
 
     def _latency(self, way: str, count: int, draw: Callable[[str], Array]) -> Array:
         latency = _values(self.link.latency, count, lambda: draw(f"{self.name}.{way}"))
@@ -177,7 +181,7 @@ class Plan:
         columns = self.calls[primitive].columns(
             np.array([callee]), lambda what: self.streams.block(prefix + what, number, 1, at)
         )
-        return CallDraws(*(column[0] for column in columns))
+        return CallDraws(*(column.item(0) for column in columns))
 
     def service_s(self, primitive: str, number: int, notice: int, callee: int, attempt: int, send: int) -> float:
         """Return the work that a call makes when its end has no time of its own, whatever its draws say of its end."""
@@ -193,7 +197,12 @@ class Plan:
         """Return a single value for a decision that is rarely taken."""
         return float(distribution.quantile(self.streams.one(decision, number, attempt)))
 
-    def _block(self, start: int, count: int, attempt: int) -> list[CartDraws]:
+    def columns(self, start: int, count: int, attempt: int) -> tuple[Columns, list[tuple[Array, Columns]]]:
+        """Return the draws of one try of `count` carts from `start` on, shape (count,).
+
+        Those of their notices follow, for each place in a cart the carts that have as many, counted from `start`, and
+        their draws.
+        """
         scenario = self.scenario
 
         def identity(what: str) -> Array:
@@ -202,64 +211,46 @@ class Plan:
         def draw(what: str) -> Array:
             return self.streams.block(what, start, count, attempt * SENDS)
 
-        def chance(share: float | Array, what: str) -> list[Any]:
-            return (draw(what) < share).tolist() if np.any(share) else [False] * count
+        def chance(share: float | Array, what: str) -> Array:
+            return draw(what) < share if np.any(share) else np.zeros(count, dtype=bool)
 
-        def times(distribution: Distribution, what: str) -> list[Any]:
-            return list(_values(distribution, count, lambda: draw(what)).tolist())
-
-        def calls(name: str, callees: Array) -> list[CallDraws]:
-            return list(map(CallDraws._make, zip(*self.calls[name].columns(callees, draw), strict=True)))
+        def times(distribution: Distribution, what: str) -> Array:
+            return _values(distribution, count, lambda: draw(what))
 
         psp = np.searchsorted(self.psp_shares, identity("psp"), side="right")
         node = np.zeros(count, dtype=np.int64)
         citizen, gateway, psps = scenario.citizen, scenario.checkout.authorisation, scenario.psps
-        columns = (
-            psp.tolist(),
-            times(citizen.think_time, "think_time"),
-            chance(citizen.abandon, "abandon"),
-            chance(citizen.cancel, "cancel"),
-            chance(gateway.denied, "denied"),
-            times(gateway.time, "authorisation"),
-            chance(citizen.retry.probability, "retry"),
-            times(citizen.retry.wait, "retry.wait"),
-            self.outcome_delay.values(psp, lambda: draw("outcome.delay")).tolist(),
-            chance(np.array([p.outcome_ko for p in psps])[psp], "outcome.ko"),
-            chance(np.array([p.outcome_lost for p in psps])[psp], "outcome.lost"),
-            chance(np.array([p.outcome_after_ko for p in psps])[psp], "outcome.stray"),
-            chance(np.array([p.books_after_hang for p in psps])[psp], "books_late"),
-            times(scenario.links.checkout_node.latency, "result"),
-            calls("close", node),
-            calls("notify", psp),
-            calls("outcome", node),
-            self._notices(start, count, attempt),
-        )
-        return list(map(CartDraws._make, zip(*columns, strict=True)))
+        carts: Columns = {
+            "psp": psp,
+            "think_s": times(citizen.think_time, "think_time"),
+            "abandons": chance(citizen.abandon, "abandon"),
+            "cancels": chance(citizen.cancel, "cancel"),
+            "denied": chance(gateway.denied, "denied"),
+            "authorisation_s": times(gateway.time, "authorisation"),
+            "comes_back": chance(citizen.retry.probability, "retry"),
+            "wait_s": times(citizen.retry.wait, "retry.wait"),
+            "outcome_delay_s": self.outcome_delay.values(psp, lambda: draw("outcome.delay")),
+            "outcome_ko": chance(np.array([p.outcome_ko for p in psps])[psp], "outcome.ko"),
+            "outcome_lost": chance(np.array([p.outcome_lost for p in psps])[psp], "outcome.lost"),
+            "stray_outcome": chance(np.array([p.outcome_after_ko for p in psps])[psp], "outcome.stray"),
+            "books_late": chance(np.array([p.books_after_hang for p in psps])[psp], "books_late"),
+            "result_s": times(scenario.links.checkout_node.latency, "result"),
+            "close": self.calls["close"].columns(node, draw),
+            "notify": self.calls["notify"].columns(psp, draw),
+            "outcome": self.calls["outcome"].columns(node, draw),
+        }
+        sizes = self.sizes[np.searchsorted(self.size_shares, identity("size"), side="right")]
+        chosen = [np.flatnonzero(sizes > notice) for notice in range(int(sizes.max()))]
+        return carts, [
+            (carts_of, self._notice(n, start, carts_of, count, attempt)) for n, carts_of in enumerate(chosen)
+        ]
 
-    def _notices(self, start: int, count: int, attempt: int) -> list[tuple[NoticeDraws, ...]]:
-        u = self.streams.block("size", start, count)
-        sizes = self.sizes[np.searchsorted(self.size_shares, u, side="right")]
-        first = self._notice(0, start, np.arange(count), count, attempt)
-        if sizes.max() == 1:
-            return [(each,) for each in first]
-        rows = [[each] for each in first]
-        for notice in range(1, int(sizes.max())):
-            chosen = np.flatnonzero(sizes > notice)
-            for cart, draws in zip(
-                chosen.tolist(), self._notice(notice, start, chosen, count, attempt), strict=True
-            ):
-                rows[cart].append(draws)
-        return [tuple(row) for row in rows]
-
-    def _notice(self, notice: int, start: int, chosen: Array, count: int, attempt: int) -> list[NoticeDraws]:
+    def _notice(self, notice: int, start: int, chosen: Array, count: int, attempt: int) -> Columns:
         def identity(what: str) -> Array:
             return self.streams.block(f"{notice}.{what}", start, count)[chosen]
 
         def draw(what: str) -> Array:
             return self.streams.block(f"{notice}.{what}", start, count, attempt * SENDS)[chosen]
-
-        def calls(name: str, callees: Array) -> list[CallDraws]:
-            return list(map(CallDraws._make, zip(*self.calls[name].columns(callees, draw), strict=True)))
 
         group = np.searchsorted(self.group_shares, identity("ec_group"), side="right")
         member, u = np.zeros(len(chosen), dtype=np.int64), identity("ec")
@@ -267,17 +258,36 @@ class Plan:
             of_group = group == code
             member[of_group] = np.searchsorted(shares, u[of_group], side="right")
         amount = _values(self.scenario.cart.amount, len(chosen), lambda: identity("amount"))
-        cents = np.maximum(np.rint(amount), 1).astype(np.int64)
         node = np.zeros(len(chosen), dtype=np.int64)
-        columns = (
-            group.tolist(),
-            member.tolist(),
-            cents.tolist(),
-            calls("activate", node),
-            calls("ask", group),
-            calls("receipt", group),
-        )
-        return list(map(NoticeDraws._make, zip(*columns, strict=True)))
+        return {
+            "ec_group": group,
+            "ec": member,
+            "amount_cents": np.maximum(np.rint(amount), 1).astype(np.int64),
+            "activate": self.calls["activate"].columns(node, draw),
+            "ask": self.calls["ask"].columns(group, draw),
+            "receipt": self.calls["receipt"].columns(group, draw),
+        }
+
+    def _block(self, start: int, count: int, attempt: int) -> list[CartDraws]:
+        """Return a block of carts as rows."""
+        carts, by_place = self.columns(start, count, attempt)
+        notices: list[list[NoticeDraws]] = [[] for _ in range(count)]
+        for chosen, columns in by_place:
+            for cart, draws in zip(chosen.tolist(), map(NoticeDraws._make, _rows(columns)), strict=True):
+                notices[cart].append(draws)
+        return [CartDraws._make((*row, tuple(of_cart))) for row, of_cart in zip(_rows(carts), notices, strict=True)]
+
+
+def _rows(columns: Columns) -> Iterator[tuple[Any, ...]]:
+    """Turn columns into rows; those of a call become one value."""
+    return zip(*(_listed(column) for column in columns.values()), strict=True)
+
+
+def _listed(column: Array | tuple[Array, ...]) -> Iterable[Any]:
+    if isinstance(column, tuple):
+        return map(CallDraws._make, zip(*(part.tolist() for part in column), strict=True))
+    values: list[Any] = column.tolist()
+    return values
 
 
 def _cumulative(shares: Sequence[float] | Array) -> Array:
