@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sim.analysis.sequential import Rule
-from sim.scenario.units import SHOWN, share
+from sim.scenario.units import share, shortened
 
 T = TypeVar("T", bound=str)
 MOST = 100_000
@@ -84,8 +84,7 @@ def one_of(name: str, value: T, known: Collection[str]) -> T:
 
 def _shown(value: Any) -> str:
     """Write a value as its author would know it again, shortened."""
-    text = f"a number of {value.bit_length()} bits" if _is_endless(value) else repr(value)
-    return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
+    return shortened(f"a number of {value.bit_length()} bits" if _is_endless(value) else repr(value))
 
 
 def _is_endless(value: Any) -> bool:

@@ -23,10 +23,10 @@ import numpy.typing as npt
 from sim.experiment import span
 from sim.experiment.span import Span
 from sim.scenario.tree import MAX_DEPTH, Position, Problem, ScenarioError, parse
+from sim.scenario.units import SHOWN, shortened
 
 T = TypeVar("T")
 MAX_POINTS = 1_000_000
-SHOWN = 60
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.%/ +-]*", re.ASCII)
 """Texts that are YAML without asking its parser, which takes a second for ten thousand."""
 
@@ -120,7 +120,7 @@ def read_vary(options: Sequence[str], kind: Kind = Kind.GRID, points: int | None
     entries, problems = [], []
     for option in options:
         path, equals, written = option.partition("=")
-        at = Position(f"--vary {option if len(option) <= SHOWN else option[: SHOWN - 3] + '...'}")
+        at = Position(f"--vary {shortened(option)}")
         if equals:
             entries.append(Entry(path.strip(), at, written))
         else:

@@ -7,22 +7,15 @@ unit gives whole numbers; `1.0..200` gives fractions. Which path a span is for i
 
 import math
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sim.scenario.units import amount_cents, duration_s, rate_per_s, share, shown
+from sim.scenario.units import NUMBER, UNIT, of_one_kind, parts, shown
 
-_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-_QUANTITY = rf"{_NUMBER}\s*[A-Za-z%/]*"
+_QUANTITY = rf"{NUMBER}\s*{UNIT}"
 _FORM = re.compile(rf"(?:(lin|log):)?\s*({_QUANTITY})\s*\.\.\s*({_QUANTITY})\s*(?::\s*(\d{{1,9}}))?", re.ASCII)
 _BEGINS = re.compile(rf"(?:lin|log):|{_QUANTITY}\s*\.\.", re.ASCII)
-_PARTS = re.compile(rf"({_NUMBER})\s*([A-Za-z%/]*)", re.ASCII)
-_KINDS: tuple[tuple[Callable[[Any], float], str], ...] = (
-    (duration_s, "s"), (rate_per_s, "/s"), (amount_cents, "cent"), (share, ""),
-)  # fmt: skip
-"""Readers of quantities, and the unit of what they return."""
 LARGEST_WHOLE = 10**15
 """Whole numbers up to here, and their halves, are exact as floats."""
 DIGITS = 12
@@ -91,7 +84,10 @@ def between(low: Any, high: Any, *, whole: bool | None = None, log: bool = False
     (first, first_unit), (last, last_unit) = _parts(low), _parts(high)
     unit = last_unit
     if first_unit != last_unit and (first or first_unit):
-        first, last, unit = _converted(low, high)
+        found = of_one_kind((low, high))
+        if found is None:
+            raise ValueError(f"{shown(low)} and {shown(high)} are not of one kind; write both with one unit")
+        (first, last), unit = found
     if whole is None:
         whole = not unit and all(re.fullmatch(r"\+?\d+", str(limit).strip()) for limit in (low, high))
     if not first < last:
@@ -107,46 +103,30 @@ def between(low: Any, high: Any, *, whole: bool | None = None, log: bool = False
 
 def same(text: str) -> tuple[float | str, str]:
     """Return what all ways to write one quantity have in common, such as `1 s` and `1000 ms`; else the text."""
-    parts = _PARTS.fullmatch(text.strip())
-    kind = _base(parts[2]) if parts else None
-    if parts is None or kind is None:
+    found = parts(text)
+    kind = _base(found[1]) if found else None
+    if found is None or kind is None:
         return text.strip(), ""
-    return float(f"{float(parts[1]) * kind[0]:.{DIGITS}g}"), kind[1]
+    return float(f"{found[0] * kind[0]:.{DIGITS}g}"), kind[1]
 
 
 @cache
 def _base(unit: str) -> tuple[float, str] | None:
     """Return how many base units a unit is, and which; None for what is no unit."""
-    if not unit:
-        return 1.0, ""
-    return next(((read(f"1{unit}"), base) for read, base in _KINDS if _reads(read, f"1{unit}")), None)
+    found = of_one_kind([f"1{unit}"])
+    return None if found is None else (found[0][0], found[1])
 
 
 def _parts(limit: Any) -> tuple[float, str]:
-    parts = None if isinstance(limit, bool) else _PARTS.fullmatch(str(limit).strip())
-    if parts is None:
+    found = parts(limit)
+    if found is None:
         raise ValueError(f"{shown(limit)} is not a quantity; write for example 10, 250 ms, 120/s or 2%")
-    number, unit = float(parts[1]), parts[2]
+    number, unit = found
     if _base(unit) is None:
         raise ValueError(f"{shown(limit)} has the unit {unit}, which is not known; write ms, s, min, h, /s, % or EUR")
     if number < 0 or not math.isfinite(number):
         raise ValueError(f"{shown(limit)} is {'negative' if number < 0 else 'not finite'}; write zero or more")
     return number, unit
-
-
-def _converted(low: Any, high: Any) -> tuple[float, float, str]:
-    for read, unit in _KINDS:
-        if _reads(read, low) and _reads(read, high):
-            return read(low), read(high), unit
-    raise ValueError(f"{shown(low)} and {shown(high)} are not of one kind; write both with one unit")
-
-
-def _reads(read: Callable[[Any], float], value: Any) -> bool:
-    try:
-        read(value)
-    except ValueError:
-        return False
-    return True
 
 
 def _rounded(value: float) -> float:

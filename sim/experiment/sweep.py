@@ -21,12 +21,13 @@ from sim.analysis.slo import Slo
 from sim.analysis.summary import Summary
 from sim.analysis.tally import Tally
 from sim.experiment import manifest
-from sim.experiment.design import SHOWN, Design, Point, assignments
+from sim.experiment.design import Design, Point, assignments
 from sim.experiment.executors import crew
 from sim.experiment.looks import Looks
 from sim.experiment.replications import Laboratory, Task, objectives, quantiles_of
 from sim.scenario.load import Loaded, Problem, ScenarioError, Source
 from sim.scenario.preflight import Finding, preflight
+from sim.scenario.units import shortened
 from sim.shelf import Shelf, shelf
 from sim.showing import in_notebook
 from sim.store import batched, begin_sweep, read_points
@@ -344,8 +345,7 @@ def _at(design: Design, point: Point, found: P) -> P:
     for path, assignment in zip(point.values, values, strict=True):
         if said != at.file and assignment.startswith(said):
             at = design.place(point, path)
-    name = ", ".join(values)
-    name = name if len(name) <= SHOWN else f"{name[: SHOWN - 3]}..."
+    name = shortened(", ".join(values))
     return replace(found, position=replace(at, file=f"point {point.number} ({name}): {at.file}"))
 
 

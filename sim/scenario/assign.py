@@ -11,8 +11,8 @@ from sim.scenario.annotations import strip
 from sim.scenario.distributions import ALL_KINDS
 from sim.scenario.extend import driven_out, is_law
 from sim.scenario.tree import MAX_DEPTH, Position, Problem, ScenarioError, Tree, parse
+from sim.scenario.units import SHOWN, shortened
 
-SHOWN = 60
 _STEPS = re.compile(r"(?<!\.p\d\d)\.|\.(?!\d)")
 """Dots between steps; that of a percentile such as p99.9 is none."""
 
@@ -27,8 +27,7 @@ def assign(root: Tree, assignments: Sequence[str], problems: list[Problem]) -> N
 
 
 def _assign(root: Tree, assignment: str, problems: list[Problem]) -> None:
-    text = assignment if len(assignment) <= SHOWN else assignment[: SHOWN - 3] + "..."
-    at = Position(f"--set {text}")
+    at = Position(f"--set {shortened(assignment)}")
     path, equals, written = assignment.partition("=")
     path = path.strip()
     keys = _STEPS.split(path)

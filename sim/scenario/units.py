@@ -6,13 +6,17 @@ is bytes. Every reader takes what YAML gives and raises `ValueError("problem; wh
 
 import math
 import re
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 _DURATIONS = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _RATES = {"/s": 1.0, "/min": 60.0, "/h": 3600.0, "/d": 86400.0}
 _AMOUNTS = {"EUR": 100.0, "cent": 1.0}
 _SIZES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9}
-_QUANTITY = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([A-Za-z%/]*)", re.ASCII)
+NUMBER, UNIT = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", r"[A-Za-z%/]*"
+"""How the two parts of a quantity are written, between which there may be room; a unit may be empty or unknown."""
+_QUANTITY = re.compile(rf"({NUMBER})\s*({UNIT})", re.ASCII)
 _WHOLE = re.compile(r"\d{1,20}", re.ASCII)
 SHOWN = 60
 """Characters of a value that messages show."""
@@ -82,6 +86,31 @@ def number(value: Any) -> float:
     return read
 
 
+def parts(value: Any) -> tuple[float, str] | None:
+    """Take a quantity apart into its number and its unit, whatever they are; None for what is no quantity."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    match = _QUANTITY.fullmatch(str(value).strip())
+    return None if match is None else (float(match[1]), match[2])
+
+
+def of_one_kind(values: Sequence[Any]) -> tuple[list[float], str] | None:
+    """Read quantities as what all of them can be: in s, /s, cent, or without a unit as shares; None if there is none.
+
+    >>> of_one_kind(["0.5 s", "20 ms"]), of_one_kind(["0.5 s", "20 EUR"])
+    (([0.5, 0.02], 's'), None)
+    """
+    for read, unit in ((duration_s, "s"), (rate_per_s, "/s"), (amount_cents, "cent"), (share, "")):
+        with suppress(ValueError):
+            return [read(value) for value in values], unit
+    return None
+
+
+def shortened(text: str) -> str:
+    """Return a text, or its beginning if it is longer than messages show."""
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
+
+
 def shown(value: Any) -> str:
     """Write a value as its author would know it again, shortened."""
     if value is None:
@@ -91,19 +120,17 @@ def shown(value: Any) -> str:
     text = str(value).lower() if isinstance(value, bool) else str(value)
     if not text.strip():
         return "an empty text"
-    return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
+    return shortened(text)
 
 
 def _split(value: Any, example: str) -> tuple[float, str]:
-    match = None
-    if isinstance(value, (int, float, str)) and not isinstance(value, bool):
-        match = _QUANTITY.fullmatch(str(value).strip())
-    if match is None:
+    found = parts(value)
+    if found is None:
         raise ValueError(f"{shown(value)} is not a quantity; write for example {example}")
-    number = _finite(float(match[1]), value, example)
-    if number < 0:
+    number, unit = found
+    if _finite(number, value, example) < 0:
         raise ValueError(f"{shown(value)} is negative; write zero or more, for example {example}")
-    return number, match[2]
+    return number, unit
 
 
 def _finite(number: float, value: Any, example: str) -> float:

@@ -1,9 +1,7 @@
 """Axes of varied paths: the values that a design gave to a path, as numbers with a unit or one beside the other."""
 
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from matplotlib.axis import Axis
@@ -12,12 +10,8 @@ from matplotlib.ticker import NullLocator
 from sim.report.plots.letters import distinct, plain
 from sim.report.plots.paper import Array
 from sim.report.plots.words import thousands, unit_axis
-from sim.scenario.units import amount_cents, duration_s, rate_per_s, share
+from sim.scenario.units import of_one_kind, parts
 
-_QUANTITY = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([A-Za-z%/]*)", re.ASCII)
-_READERS: tuple[tuple[Callable[[Any], float], str], ...] = (
-    (duration_s, "s"), (rate_per_s, "/s"), (amount_cents, "cent"), (share, "share"),
-)  # fmt: skip
 _LABELLED = 9
 """Values that all have a tick of their own."""
 _WIDE = 20.0
@@ -103,16 +97,11 @@ def scale_of(values: Iterable[object]) -> Scale:
 
 def _numbers(texts: list[str]) -> tuple[Array | None, str | None]:
     """Return texts as numbers in one unit: the one they are written in, or one that they can all be read in."""
-    parts = [_QUANTITY.fullmatch(text.strip()) for text in texts]
-    found = [part for part in parts if part is not None]
-    if len(found) < len(parts):
+    found = [quantity for quantity in map(parts, texts) if quantity is not None]
+    if len(found) < len(texts):
         return None, None
-    units = {part[2] for part in found}
+    units = {unit for _, unit in found}
     if len(units) <= 1:
-        return np.array([float(part[1]) for part in found]), units.pop() if units else ""
-    for read, unit in _READERS:
-        try:
-            return np.array([read(text) for text in texts]), unit
-        except ValueError:
-            continue
-    return None, None
+        return np.array([number for number, _ in found]), units.pop() if units else ""
+    converted = of_one_kind(texts)
+    return (None, None) if converted is None else (np.array(converted[0]), converted[1] or "share")
