@@ -20,7 +20,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betaincinv, ndtri, stdtrit
 
-Values = Sequence[float] | npt.NDArray[Any]
+Array = npt.NDArray[Any]
+Values = Sequence[float] | Array
+Linear = tuple[float, Array]
+"""A mean, and what each replication adds to it beside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +83,15 @@ def mean(values: Values, confidence: float) -> Estimate:
     return _student(float(seen.mean()), float(seen.std(ddof=1)) / sqrt(n), n, confidence)
 
 
+def linearised(tops: Array, bases: Array) -> Linear:
+    """Return sum / sum over replications that have something in the base, as if it were a mean over them."""
+    centre = float(tops.sum() / bases.sum())
+    return centre, (tops - centre * bases) / bases.mean()
+
+
 def ratio(tops: Values, bases: Values, confidence: float) -> Estimate:
     """Estimate sum / sum over replications, with Student's t on the linearised variance."""
-    centre, error, n = _linearised(tops, bases)
+    centre, error, n = _with_error(tops, bases)
     if n < 2 or not isfinite(centre):
         return Estimate(centre, nan, nan, n)
     return _student(centre, error, n, confidence)
@@ -94,7 +103,7 @@ def share(tops: Values, bases: Values, confidence: float) -> Estimate:
     The sample size is that of a simple sample with the standard error that the replications show, corrected for the
     few of them by (z / t)^2, and at most the number of things counted.
     """
-    centre, error, n = _linearised(tops, bases)
+    centre, error, n = _with_error(tops, bases)
     if n < 2 or not isfinite(centre):
         return Estimate(centre, nan, nan, n)
     z, size = _z(confidence), float(np.sum(bases))
@@ -145,18 +154,15 @@ def _student(centre: float, error: float, n: int, confidence: float) -> Estimate
     return Estimate(centre, max(0.0, centre - half), centre + half, n)
 
 
-def _linearised(tops: Values, bases: Values) -> tuple[float, float, int]:
+def _with_error(tops: Values, bases: Values) -> tuple[float, float, int]:
     """Return ratio, its standard error, and the number of replications that have something in the base."""
     top, base = np.asarray(tops, dtype=float), np.asarray(bases, dtype=float)
     top, base = top[base > 0], base[base > 0]
     n = len(base)
     if not n:
         return nan, nan, 0
-    centre = float(top.sum() / base.sum())
-    if n < 2:
-        return centre, inf, n
-    residuals = top - centre * base
-    return centre, sqrt(float((residuals**2).sum()) / (n - 1) / n) / float(base.mean()), n
+    centre, residuals = linearised(top, base)
+    return centre, sqrt(float((residuals**2).sum()) / (n - 1) / n) if n > 1 else inf, n
 
 
 def _z(confidence: float) -> float:

@@ -12,36 +12,29 @@ the confidence asked for, and p-values are Holm's (1979), which find more; both 
 That many metrics are looked at is not paid for.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import combinations
 from math import inf, isnan, nan, sqrt
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import stdtr, stdtrit
 
-from sim.analysis.intervals import Each, Estimate, Values, finite
+from sim.analysis.intervals import Each, Estimate, Linear, Values, finite, linearised
 from sim.analysis.metrics import METRICS, QUANTILES, Metric
-from sim.analysis.tally import Tally, each_of, group_names
-
-Array = npt.NDArray[Any]
+from sim.analysis.tally import Tally, each_of
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
     """How much more of a metric one scenario has than another.
 
-    `metric` is named as in a summary, also percentiles; `dimension` and `group` are "" for all. `base_mean` and
-    `other_mean` are over the replications that both have, `estimate` is other minus base. `variance_reduction` is how
-    many times as many replications would be needed with independent seeds; infinite where replications differ by
-    exactly the same, NaN where nothing varies.
+    `metric` is named as in a summary, also percentiles. `base_mean` and `other_mean` are over the replications that
+    both have, `estimate` is other minus base. `variance_reduction` is how many times as many replications would be
+    needed with independent seeds; infinite where replications differ by exactly the same, NaN where nothing varies.
     """
 
     metric: str
-    dimension: str
-    group: str
     base: str
     other: str
     base_mean: float
@@ -61,38 +54,27 @@ class Difference:
         return {**values, "estimate": self.estimate.to_json()}
 
 
-def compare(
-    scenarios: Mapping[str, Sequence[Tally]],
-    confidence: float = 0.95,
-    *,
-    every_pair: bool = False,
-    dimensions: Collection[str] = (),
-) -> tuple[Difference, ...]:
-    """Compare every scenario with the first, or with all before it, in every metric and its usual percentiles.
+def compare(scenarios: Mapping[str, Sequence[Tally]], confidence: float = 0.95) -> tuple[Difference, ...]:
+    """Compare every scenario with the first in every metric and its usual percentiles.
 
-    Tallies are paired by replication number; those of all scenarios must come from the same seed. Groups along
-    `dimensions` are compared where both scenarios have them. Raises `ValueError` for less than two scenarios, and for
-    two without a common replication.
+    Tallies are paired by replication number; those of all scenarios must come from the same seed. Raises `ValueError`
+    for less than two scenarios, and for two without a common replication.
     """
     if len(scenarios) < 2:
         raise ValueError(f"{len(scenarios)} scenarios to compare: give at least 2")
-    names = list(scenarios)
-    pairs = list(combinations(names, 2)) if every_pair else [(names[0], other) for other in names[1:]]
-    level = 1 - (1 - confidence) / len(pairs)
-    families: dict[tuple[str, str, str], list[Difference]] = {}
-    for base, other in pairs:
-        for found in _pair((base, scenarios[base]), (other, scenarios[other]), level, dimensions):
-            families.setdefault((found.metric, found.dimension, found.group), []).append(found)
-    return tuple(each for family in families.values() for each in _holm(family, len(pairs)))
+    base, *others = scenarios.items()
+    level = 1 - (1 - confidence) / len(others)
+    families = zip(*(_pair(base, other, level) for other in others), strict=True)
+    return tuple(each for family in families for each in _holm(family))
 
 
-def holm(p_values: Sequence[float], comparisons: int | None = None) -> list[float]:
-    """Adjust p-values for their number, or for that of all comparisons if some have none; NaN stays.
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjust p-values for their number; NaN, of a comparison that has none, stays.
 
     >>> [round(p, 3) for p in holm([0.01, 0.04, 0.03])]
     [0.03, 0.06, 0.06]
     """
-    adjusted, least, left = [nan] * len(p_values), 0.0, comparisons or len(p_values)
+    adjusted, least, left = [nan] * len(p_values), 0.0, len(p_values)
     for index in sorted((i for i, p in enumerate(p_values) if not isnan(p)), key=lambda i: p_values[i]):
         least = max(least, min(1.0, left * p_values[index]))
         adjusted[index] = least
@@ -100,34 +82,21 @@ def holm(p_values: Sequence[float], comparisons: int | None = None) -> list[floa
     return adjusted
 
 
-def _holm(family: Sequence[Difference], comparisons: int) -> Iterator[Difference]:
-    for each, p_value in zip(family, holm([d.p_value for d in family], comparisons), strict=True):
+def _holm(family: Sequence[Difference]) -> Iterator[Difference]:
+    for each, p_value in zip(family, holm([d.p_value for d in family]), strict=True):
         yield replace(each, p_value=p_value)
 
 
-def _pair(
-    base: tuple[str, Sequence[Tally]], other: tuple[str, Sequence[Tally]], level: float, dimensions: Collection[str]
-) -> Iterator[Difference]:
-    """Yield the differences of two named scenarios, p-values not yet adjusted."""
+def _pair(base: tuple[str, Sequence[Tally]], other: tuple[str, Sequence[Tally]], level: float) -> Iterator[Difference]:
+    """Yield the differences of two named scenarios in every metric, p-values not yet adjusted."""
     of_base, of_other = ({t.replication: t for t in tallies} for _, tallies in (base, other))
     numbers = sorted(of_base.keys() & of_other.keys())
     if not numbers:
         raise ValueError(f"{base[0]} and {other[0]} have no replication in common")
-    firsts, seconds = [of_base[n] for n in numbers], [of_other[n] for n in numbers]
+    both = [of_base[n] for n in numbers], [of_other[n] for n in numbers]
     for metric in METRICS.values():
-        for dimension in ("", *(d for d in metric.dimensions if d in dimensions)):
-            groups = [_groups(t.names, metric, dimension) for t in (firsts[0], seconds[0])]
-            for group in (g for g in groups[0] if g in groups[1]):
-                address = dimension, group
-                for name, compared in _compared(metric, address, (firsts, seconds), (groups[0], groups[1]), level):
-                    yield Difference(name, dimension, group, base[0], other[0], *compared)
-
-
-def _groups(names: Mapping[str, tuple[str, ...]], metric: Metric, dimension: str) -> tuple[str, ...]:
-    return group_names(names, metric, dimension) if dimension else ("",)
-
-
-Both = tuple[Sequence[Tally], Sequence[Tally]]
+        for name, compared in _compared(metric, both, level):
+            yield Difference(name, base[0], other[0], *compared)
 
 
 class Compared(NamedTuple):
@@ -140,22 +109,16 @@ class Compared(NamedTuple):
     variance_reduction: float
 
 
-def _compared(
-    metric: Metric, address: tuple[str, str], both: Both, groups: tuple[Sequence[str], Sequence[str]], level: float
-) -> Iterator[tuple[str, Compared]]:
-    """Yield a metric and its usual percentiles in one group."""
-    dimension, group = address
-    (tops, bases), (other_tops, other_bases) = (
-        np.array([t.sums[metric.name][dimension][names.index(group)] for t in tallies]).T
-        for tallies, names in zip(both, groups, strict=True)
-    )
+def _compared(metric: Metric, both: tuple[list[Tally], list[Tally]], level: float) -> Iterator[tuple[str, Compared]]:
+    """Yield a metric and its usual percentiles."""
+    (tops, bases), (other_tops, other_bases) = (np.array([t.sums[metric.name][""][0] for t in each]).T for each in both)
     if metric.kind == "total":
         yield metric.name, total_difference(tops, other_tops, each_of([*both[0], *both[1]], metric), level)
     else:
         counted = metric.kind == "share"
         yield metric.name, ratio_difference((tops, bases), (other_tops, other_bases), level, counted=counted)
-    for percentile in QUANTILES if metric.sample and dimension != "cause" else ():
-        key = metric.name, percentile, dimension, group
+    for percentile in QUANTILES if metric.sample else ():
+        key = metric.name, percentile, "", ""
         values, other_values = ([t.quantiles[key] for t in tallies] for tallies in both)
         yield f"{metric.name}_p{percentile:g}", mean_difference(values, other_values, level)
 
@@ -181,13 +144,9 @@ def ratio_difference(
     seen = (sides[0][1] > 0) & (sides[1][1] > 0)
     if not seen.any():
         return _difference((nan, np.zeros(0)), (nan, np.zeros(0)), None, confidence)
-    linear = [_linearised(*side[:, seen]) for side in sides]
+    linear = [linearised(*side[:, seen]) for side in sides]
     thing = 1 / min(float(side[1, seen].mean()) for side in sides)
     return _difference(linear[0], linear[1], Each(thing, thing) if counted else None, confidence, share=counted)
-
-
-Linear = tuple[float, Array]
-"""A mean, and what each replication adds to it beside."""
 
 
 def _means(base: Values, other: Values) -> tuple[Linear, Linear]:
@@ -197,11 +156,6 @@ def _means(base: Values, other: Values) -> tuple[Linear, Linear]:
         return (nan, both[0]), (nan, both[1])
     means = both.mean(axis=1)
     return (float(means[0]), both[0] - means[0]), (float(means[1]), both[1] - means[1])
-
-
-def _linearised(tops: Array, bases: Array) -> Linear:
-    centre = float(tops.sum() / bases.sum())
-    return centre, (tops - centre * bases) / bases.mean()
 
 
 def _difference(base: Linear, other: Linear, each: Each | None, confidence: float, *, share: bool = False) -> Compared:

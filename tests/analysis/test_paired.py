@@ -142,8 +142,7 @@ def test_p_values_are_adjusted_by_holm():
     """Holm (1979): the least of m times m, the next times m - 1, and none less than the one before; 1 at most."""
     assert holm([0.01, 0.02, 0.005, 0.04]) == pytest.approx([0.03, 0.04, 0.02, 0.04])
     assert holm([0.6, 0.7]) == [1.0, 1.0]
-    assert holm([0.01], 3) == pytest.approx([0.03])
-    found = holm([0.02, nan, 0.01], 3)
+    found = holm([0.02, nan, 0.01])
     assert isnan(found[1])
     assert (found[0], found[2]) == pytest.approx((0.04, 0.03))
 
@@ -153,7 +152,7 @@ def test_p_values_are_adjusted_by_holm():
 HAND = tally(records(0))
 
 
-def scenario(factor, replications=range(6), names=None):
+def scenario(factor, replications=range(6)):
     """Return tallies whose waits and expired tokens grow with the replication and with a factor."""
     made = []
     for number in replications:
@@ -163,13 +162,12 @@ def scenario(factor, replications=range(6), names=None):
         quantiles = {key: value + factor * number for key, value in HAND.quantiles.items()}
         sums = HAND.sums | {"token_expiry_rate": HAND.sums["token_expiry_rate"] | {"": expiry}}
         sums |= {"user_wait": HAND.sums["user_wait"] | {"": wait}}
-        made.append(replace(HAND, replication=number, sums=sums, quantiles=quantiles, names=names or HAND.names))
+        made.append(replace(HAND, replication=number, sums=sums, quantiles=quantiles))
     return made
 
 
-def named(found, metric, other="b", dimension="", group=""):
-    address = metric, other, dimension, group
-    (each,) = (d for d in found if (d.metric, d.other, d.dimension, d.group) == address)
+def named(found, metric, other="b"):
+    (each,) = (d for d in found if (d.metric, d.other) == (metric, other))
     return each
 
 
@@ -218,28 +216,6 @@ def test_several_scenarios_are_compared_with_the_first_and_paid_for():
     adjusted = [named(found, "user_wait", name).p_value for name in "bcd"]
     assert adjusted == pytest.approx(holm([alone[name].p_value for name in "bcd"]))
     assert adjusted[2] == 1.0
-
-
-def test_every_pair_is_compared_on_request():
-    """Three scenarios have three pairs, each the later minus the earlier."""
-    three = {name: scenario(factor) for name, factor in (("a", 0.0), ("b", 1.0), ("c", 0.5))}
-    found = [d for d in compare(three, every_pair=True) if d.metric == "user_wait"]
-    assert [(d.base, d.other, d.sign) for d in found] == [("a", "b", 1), ("a", "c", 1), ("b", "c", -1)]
-
-
-def test_groups_are_compared_by_their_names_where_both_scenarios_have_them():
-    """psp-b and psp-c change places: the sums of psp-b, second in one scenario and first in the other, are compared."""
-    other = scenario(0.0, names=HAND.names | {"psp": ("psp-b", "psp-c")})
-    other = [replace(t, quantiles=t.quantiles | {
-        (metric, p, "psp", "psp-c"): 0.0 for metric, p, _, _ in HAND.quantiles
-    }) for t in other]  # fmt: skip
-    found = compare({"a": scenario(0.0), "b": other}, dimensions=["psp"])
-    groups = {(d.dimension, d.group) for d in found}
-    assert groups == {("", ""), ("psp", "psp-b")}
-    each = named(found, "tnspo_official", dimension="psp", group="psp-b")
-    sums = HAND.sums["tnspo_official"]["psp"]
-    assert each.base_mean == pytest.approx(sums[1, 0] / sums[1, 1])
-    assert each.other_mean == pytest.approx(sums[0, 0] / sums[0, 1])
 
 
 def test_what_cannot_be_compared_is_refused():

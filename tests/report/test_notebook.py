@@ -52,7 +52,7 @@ def difference(metric, mean, low, high, **more):
     """Return a difference between two worlds."""
     values = {"base": "before", "other": "after", "base_mean": 0.0625, "other_mean": 0.03125, "p_value": 0.004}
     values |= {"variance_reduction": 2.5, **more}
-    return Difference(metric, "", "", estimate=Estimate(mean, low, high, 2), **values)
+    return Difference(metric, estimate=Estimate(mean, low, high, 2), **values)
 
 
 @pytest.fixture
