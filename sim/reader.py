@@ -173,13 +173,26 @@ class Recorded:
 
     def _how(self, needs: Sequence[str]) -> str:
         """Return how to make the same run with what is missing."""
-        file, recorded = self.manifest["file"], ",".join(needs)
-        if file.endswith("(values)"):
-            return f"with --record {recorded}"
-        sets = [word for each in self.manifest["sets"] for word in ("--set", each)]
-        count = str(self.manifest["replications_asked"])
-        words = ["pagopa-sim", "run", file, *sets, "--replications", count, "--record", recorded]
-        return f"as {shlex.join(words)}"
+        how = "with" if from_values(self.manifest) else f"as {command(self.manifest)}"
+        return f"{how} --record {','.join(needs)}"
+
+
+def from_values(manifest: Mapping[str, Any]) -> bool:
+    """Return whether a scenario was given as values, so that there is no file of it."""
+    return str(manifest["file"]).endswith("(values)")
+
+
+def command(manifest: Mapping[str, Any]) -> str:
+    """Return the command that makes a run again, from its scenario file or from the scenario as resolved."""
+    finished, values = len(manifest["replications"]), from_values(manifest)
+    asked = finished if manifest["interrupted"] else manifest["replications_asked"]
+    words = ["pagopa-sim", "run", "scenario.yaml" if values else manifest["file"], "--replications", str(asked)]
+    if asked == "auto":
+        rule = manifest["stopping"]
+        words += ["--precision", f"{rule['precision']:g}", "--max", str(rule["maximum"])]
+    sets = [] if values else [each for each in manifest["sets"] if not each.startswith("run.seed=")]
+    words += ["--seed", str(manifest["seed"]), *(word for each in sets for word in ("--set", each))]
+    return shlex.join(words)
 
 
 def _groups(file: pq.ParquetFile, keys: Mapping[str, tuple[int, int]], window: Window | None) -> list[int]:

@@ -79,9 +79,9 @@ def test_a_run_without_what_a_story_needs_names_the_command_that_records_it(tmp_
         Recorded(folder)
     assert Recorded(folder, ("calls",)).replications == (0,)
     manifest = json.loads((folder / "manifest.json").read_text())
-    manifest |= {"file": "my scenarios/a.yaml", "sets": ["citizen.cancel=10%", "run.seed=7"]}
+    manifest |= {"file": "my scenarios/a.yaml", "sets": ["citizen.cancel=10%", "run.seed=7"], "seed": 7}
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    command = "pagopa-sim run 'my scenarios/a.yaml' --set citizen.cancel=10% --set run.seed=7 --replications 1"
+    command = "pagopa-sim run 'my scenarios/a.yaml' --replications 1 --seed 7 --set citizen.cancel=10%"
     with pytest.raises(StoreError, match=f"has no states; run it again as {command} --record calls,states"):
         Recorded(folder)
 

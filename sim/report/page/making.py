@@ -8,6 +8,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from sim.reader import command
 from sim.scenario.units import amount_cents, duration_s, rate_per_s
 
 _PROSE = ("name", "title", "description")
@@ -26,22 +27,9 @@ def typed(manifest: Mapping[str, Any]) -> str:
     return shlex.join(manifest["command"])
 
 
-def from_values(manifest: Mapping[str, Any]) -> bool:
-    """Return whether a scenario was given as values, so that there is no file of it."""
-    return str(manifest["file"]).endswith("(values)")
-
-
 def again(manifest: Mapping[str, Any]) -> str:
-    """Return the commands that make a run again, from its scenario file or from the scenario as resolved."""
-    finished, values = len(manifest["replications"]), from_values(manifest)
-    asked = finished if manifest["interrupted"] else manifest["replications_asked"]
-    words = ["pagopa-sim", "run", "scenario.yaml" if values else manifest["file"], "--replications", str(asked)]
-    if asked == "auto":
-        rule = manifest["stopping"]
-        words += ["--precision", f"{rule['precision']:g}", "--max", str(rule["maximum"])]
-    sets = [] if values else [each for each in manifest["sets"] if not each.startswith("run.seed=")]
-    words += ["--seed", str(manifest["seed"]), *(word for each in sets for word in ("--set", each))]
-    return "\n".join([*checkout(manifest), shlex.join(words)])
+    """Return the commands that make a run again, the program included."""
+    return "\n".join([*checkout(manifest), command(manifest)])
 
 
 def checkout(manifest: Mapping[str, Any]) -> list[str]:

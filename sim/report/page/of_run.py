@@ -9,6 +9,7 @@ from sim.analysis.metrics import METRICS
 from sim.analysis.shown import percent, shown
 from sim.analysis.slo import Verdict
 from sim.experiment.run import Run
+from sim.reader import from_values
 from sim.report.cells import interval
 from sim.report.page import making, words
 from sim.report.page.delays import delays_of
@@ -44,7 +45,7 @@ def made(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the pages of runs and sweeps say alike of how the result was made."""
     return {
         "typed": making.typed(manifest),
-        "from_values": making.from_values(manifest),
+        "from_values": from_values(manifest),
         "file": manifest["file"],
         "facts": making.facts(manifest),
         "yaml": making.as_yaml(making.resolved(manifest)),
