@@ -21,6 +21,8 @@ from multiprocessing.connection import wait as wait_for
 from queue import Empty
 from typing import Any, Generic, Protocol, TypeVar
 
+from sim.experiment import manifest
+
 T = TypeVar("T")
 R = TypeVar("R")
 Report = Callable[[Any], None]
@@ -52,11 +54,6 @@ class Known(Generic[R]):
 
 
 _queue: Any = None
-
-
-def cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Crew(Protocol):
@@ -126,7 +123,7 @@ def crew(jobs: int | None = 1, scheduler: str | None = None) -> Iterator[Crew]:
     elif jobs == 1:
         yield Alone()
     else:
-        with _processes(cores() if jobs is None else jobs) as found:
+        with _processes(manifest.cores() if jobs is None else jobs) as found:
             yield found
 
 
@@ -190,8 +187,6 @@ def _hang_up(executor: ProcessPoolExecutor) -> None:
 @contextmanager
 def _cluster(scheduler: str) -> Iterator[Workers]:
     """Give the workers of a Dask cluster; a task whose worker is lost is given to another."""
-    from sim.experiment.manifest import of_code
-
     try:
         from distributed import Client
         from distributed.comm.addressing import get_address_host_port
@@ -208,7 +203,7 @@ def _cluster(scheduler: str) -> Iterator[Workers]:
         executor = client.get_executor(pure=False)
         finished = False
         try:
-            yield Workers(executor, _Lanes(client, scheduler), partial(_elsewhere, of_code()))
+            yield Workers(executor, _Lanes(client, scheduler), partial(_elsewhere, manifest.of_code()))
             finished = True
         except KilledWorker as error:
             raise WorkerError(f"the cluster lost the same task again and again ({error})") from error
@@ -266,9 +261,7 @@ def _unheard(logger: str) -> Iterator[None]:
 
 def _elsewhere(code: str, work: Work[T, R], task: T) -> R:
     """Carry out a task on a cluster, which hears no progress and must have the program of whoever asks."""
-    from sim.experiment.manifest import of_code
-
-    if code != of_code():
+    if code != manifest.of_code():
         said = "a worker has another version of the program, of Python, or of a library that makes numbers"
         raise ClusterError(f"{said}; install the same everywhere, and start the workers again")
     return work(task, lambda said: None)

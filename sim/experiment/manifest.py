@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -11,7 +12,6 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sim.experiment.executors import cores
 from sim.scenario.load import Loaded, dump
 
 LIBRARIES = ("pagopa-sim", "simpy", "numpy", "scipy", "pandas", "pyarrow", "pydantic")
@@ -87,6 +87,11 @@ def of_program() -> dict[str, Any]:
         "git_changed": changed,
         "machine": {"system": platform.platform(), "processor": platform.machine(), "cores": cores()},
     }
+
+
+def cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def argv() -> list[str]:

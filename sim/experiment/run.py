@@ -21,7 +21,7 @@ from sim.analysis.sequential import Rule
 from sim.analysis.summary import Summary
 from sim.analysis.tally import Tally
 from sim.experiment import manifest
-from sim.experiment.executors import cores, crew, uninterrupted
+from sim.experiment.executors import crew, uninterrupted
 from sim.experiment.looks import Looks
 from sim.experiment.neighbours import neighbours
 from sim.experiment.replications import Laboratory, Said, Task, objectives, quantiles_of
@@ -142,7 +142,7 @@ def run(
     with _place(out) as (folder, kept):
         draft = begin(folder, loaded.scenario.name, manifest.fingerprint(loaded))
         try:
-            processes = cores() if jobs is None else jobs
+            processes = manifest.cores() if jobs is None else jobs
             result = _into(draft, loaded, looks, processes, frozenset(record), watch, live, command)
         finally:
             draft.abandon()

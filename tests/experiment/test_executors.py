@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sim.experiment.executors import WorkerError, cores, crew, uninterrupted
+from sim.experiment.executors import WorkerError, crew, uninterrupted
+from sim.experiment.manifest import cores
 
 
 def carry_out(work, tasks, jobs, report):
