@@ -31,7 +31,7 @@ def read(folder: str | Path) -> Run | Sweep:
 def _run(place: Path) -> Run:
     manifest = read_manifest(place)
     scenario = manifest["scenario"]
-    names = {"psp": tuple(p["name"] for p in scenario["psps"]), "ec_group": tuple(g["name"] for g in scenario["ecs"])}
+    names = slo_language.names_in(scenario)
     document = read_document(place, SUMMARY)
     slos = [slo_language.parse(said["slo"], names) for said in document["slos"]]
     return Run(summary_of(document, slos), manifest, place, _tallies(place), bool(manifest["interrupted"]))

@@ -6,6 +6,7 @@ against a limit written with its unit.
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from sim.analysis.metrics import ALIASES, METRICS, Metric
 from sim.analysis.slo import Slo
@@ -37,6 +38,11 @@ def parse(text: str, names: Mapping[str, tuple[str, ...]]) -> Slo:
     if dimension:
         _check_group(metric, dimension, group, names)
     return Slo(text, metric.name, percentile, dimension, group, form["operator"], _limit(metric, form["limit"]))
+
+
+def names_in(scenario: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Return what `parse` wants to know of a scenario as resolved, which a manifest has as plain values."""
+    return {"psp": tuple(p["name"] for p in scenario["psps"]), "ec_group": tuple(g["name"] for g in scenario["ecs"])}
 
 
 def _metric(name: str) -> Metric:

@@ -30,7 +30,7 @@ def content(sweep: Sweep) -> dict[str, Any]:
     """Return all that the template of a sweep has to know."""
     manifest, points = sweep.manifest, sweep.points
     scenario, varied = manifest["scenario"], list(manifest["varied"])
-    names = {"psp": tuple(p["name"] for p in scenario["psps"]), "ec_group": tuple(g["name"] for g in scenario["ecs"])}
+    names = slo_language.names_in(scenario)
     slos = [slo_language.parse(text, names) for text in scenario.get("slos", ())]
     objectives = {column_of(slo): slo for slo in reversed(slos) if not slo.dimension}
     metrics = _telling(points, [*objectives, *FIGURES])
