@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from report.pictures import DELAY, LATE, OF_EXPERIMENTS, POINTS, SLO, WORKERS, legend, line, points, texts
+from report.pictures import DELAY, EFFECTS, LATE, OF_EXPERIMENTS, POINTS, SLO, WORKERS, legend, line, points, texts
 from sim.analysis.intervals import Estimate
 from sim.analysis.slo import Judged, Verdict
 from sim.experiment.capacity import Capacity
@@ -185,6 +185,18 @@ def test_a_tornado_has_the_greatest_effect_on_top_and_tells_what_is_assumed():
     assert [bool(bar.get_hatch()) for bar in axes.patches] == [False, True, True]
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["b.falls", "c.rises", "a.small"]
     assert axes.get_ylim()[0] > axes.get_ylim()[1]
+
+
+def test_long_names_that_differ_in_the_middle_are_told_apart():
+    """Shortened one by one they would look the same: lines of a sweep, paths of a map, inputs of a tornado."""
+    long = [f"psp-{'x' * 60}-{side}-branch-{'y' * 30}" for side in ("north", "south")]
+    lines = plots.sweep(points([(4, name, 0.9, 0.1) for name in long]), WORKERS, LATE, by=DELAY)
+    assert ["north" in name or "south" in name for name in legend(lines)] == [True, True]
+    cells = plots.heat_map(POINTS.rename(columns=dict(zip((WORKERS, DELAY), long, strict=True))), *long, LATE, SLO)
+    assert all(side in cells.get_suptitle().replace("\n", "") for side in ("north", "south"))
+    rests = plots.tornado(EFFECTS.head(2).assign(path=long), "token_expiry_rate")
+    assert all("th-branch" in tick.get_text() for tick in rests.axes[0].get_yticklabels())
+    assert all(side in rests.alt for side in ("north", "south"))
 
 
 def test_a_capacity_is_drawn_from_what_its_search_found():

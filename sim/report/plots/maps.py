@@ -14,7 +14,7 @@ from matplotlib.patheffects import withStroke
 from sim.analysis.intervals import Estimate
 from sim.analysis.slo import Slo, Verdict, judge
 from sim.report.markdown import capital
-from sim.report.plots.letters import plain
+from sim.report.plots.letters import distinct, plain
 from sim.report.plots.looks import BLACK
 from sim.report.plots.paper import Array, Picture, blank, drawn, note, sheet
 from sim.report.plots.points import counted, extent
@@ -35,7 +35,8 @@ def heat_map(points: pd.DataFrame, x: str, y: str, metric: str, slo: Slo, *, of:
     limit inside are hatched and have no frontier, those without a point are left white. `of` says what the points are
     of. Raises `ValueError` when two points share a cell.
     """
-    picture, (axes,) = sheet(f"{capital(title_of(metric))} by {plain(x, 44)} and {plain(y, 44)}", height_in=4.4)
+    names = distinct((x, y), 44)
+    picture, (axes,) = sheet(f"{capital(title_of(metric))} by {names[x]} and {names[y]}", height_in=4.4)
     columns, rows = scale_of(points[x]), scale_of(points[y])
     means, lows, highs = (_grid(points, x, y, f"{metric}_{part}", columns, rows) for part in ("mean", "low", "high"))
     verdicts = np.array(

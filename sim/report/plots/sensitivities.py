@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter
 from sim.analysis.shown import percent
 from sim.experiment.sensitivity import Sensitivity
 from sim.experiment.sweep import column_of
-from sim.report.plots.letters import plain, wrapped
+from sim.report.plots.letters import distinct, wrapped
 from sim.report.plots.looks import BLACK, BLUE
 from sim.report.plots.paper import Picture, blank, drawn, note, sheet
 from sim.report.plots.points import named
@@ -48,7 +48,8 @@ def tornado(
         if np.isfinite([low, high]).all():
             axes.plot([low, high], [place, place], color=BLACK, marker="|", linewidth=1.0)
     axes.axvline(0, color=BLACK, linewidth=0.8)
-    axes.set_yticks(range(len(top)), [plain(path, 40) for path in top["path"]])
+    names, longer = (distinct(top["path"], most) for most in (40, 60))
+    axes.set_yticks(range(len(top)), [names[path] for path in top["path"]])
     axes.set_ylim(len(top) - 0.4, -0.6)
     axes.set_ylabel("input (path)")
     axes.grid(visible=False, axis="y")
@@ -67,7 +68,7 @@ def tornado(
     more = f"{left_out} inputs with less effect are left out." if left_out else ""
     note(picture, said, "Bars have their intervals.", more)
     picture.alt = f"Effect on {title_of(metric)}: " + "; ".join(
-        f"{plain(path, 60)} {shown(effect, '') if what else _changed(effect, metric)}"
+        f"{longer[path]} {shown(effect, '') if what else _changed(effect, metric)}"
         for path, effect in zip(top["path"][:5], top["effect"][:5], strict=True)
     )
     return picture

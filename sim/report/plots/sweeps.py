@@ -1,6 +1,5 @@
 """A metric over the values of one path, or of two."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,7 @@ from matplotlib.transforms import ScaledTranslation
 
 from sim.analysis.slo import Slo
 from sim.report.markdown import capital
-from sim.report.plots.letters import plain
+from sim.report.plots.letters import distinct, plain
 from sim.report.plots.looks import STROKES
 from sim.report.plots.paper import Picture, blank, drawn, entry, legend, note, sheet
 from sim.report.plots.points import counted, draw_limit, extent, metric_axis, ordered
@@ -41,20 +40,21 @@ def sweep(
     """
     picture, (axes,) = sheet(f"{capital(title_of(metric))} over {plain(path, 40)}", height_in=3.9)
     scale = scale_of(points[path])
-    groups = list(_groups(points, by))
+    groups = _groups(points, by)
     chosen = sorted({round(place) for place in np.linspace(0, len(groups) - 1, min(most, len(groups)))})
+    names = distinct(groups[number][0] for number in chosen)
     handles: list[Any] = []
     strokes = STROKES * (1 + most // len(STROKES))
     for place, (stroke, number) in enumerate(zip(strokes, chosen, strict=False)):
-        name, rows = groups[number]
+        value, rows = groups[number]
         x, mean, low, high = ordered(rows, path, metric, scale)
         alone = not joined or scale.unit is None or len(np.unique(x)) < len(x)
         if len(x) > 1 and len(chosen) <= _BANDS and not alone:
-            handles += axes.plot(x, mean, label=name, **stroke.settings)
+            handles += axes.plot(x, mean, label=names[value], **stroke.settings)
             axes.fill_between(x, low, high, color=stroke.colour, alpha=0.2, linewidth=0)
         else:
             settings = stroke.settings | ({"linestyle": ""} if alone else {"linewidth": 1.0})
-            line = axes.plot(x, mean, label=name, **settings)
+            line = axes.plot(x, mean, label=names[value], **settings)
             bars = axes.vlines(x, low, high, color=stroke.colour, linewidth=1.2)
             aside_in = (place - (len(chosen) - 1) / 2) * _ASIDE_PT / 72
             for each in (*line, bars):  # moved only now, so that the axes take their extent from the data
@@ -78,12 +78,10 @@ def sweep(
     return picture
 
 
-def _groups(points: pd.DataFrame, by: str | None) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Return names and rows of the lines, in the order of the values that they have in common."""
+def _groups(points: pd.DataFrame, by: str | None) -> list[tuple[str, pd.DataFrame]]:
+    """Return what the points of each line have in common, and those points, in the order of these values."""
     if by is None:
-        yield "", points
-        return
+        return [("", points)]
     order = scale_of(points[by])
-    for place in np.unique(order.places):
-        rows = points[order.places == place]
-        yield plain(rows[by].iloc[0]), rows
+    groups = [points[order.places == place] for place in np.unique(order.places)]
+    return [(str(rows[by].iloc[0]), rows) for rows in groups]
