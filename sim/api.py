@@ -11,19 +11,16 @@ from sim.experiment.capacity import capacity as find_capacity
 from sim.experiment.compare import Comparison
 from sim.experiment.compare import compare as compare_scenarios
 from sim.experiment.design import MAX_POINTS, Entry, Kind, build
-from sim.experiment.executors import crew
-from sim.experiment.replications import Laboratory
+from sim.experiment.laboratory import laboratory_of
 from sim.experiment.run import Run
-from sim.experiment.search import candidates
+from sim.experiment.search import candidates, within
 from sim.experiment.sensitivity import Sensitivity
 from sim.experiment.sensitivity import sensitivity as find_sensitivity
-from sim.experiment.span import parse as parse_span
 from sim.experiment.sweep import Sweep
 from sim.experiment.sweep import sweep as run_sweep
 from sim.experiment.sweepfile import read_sweep, text_of
 from sim.scenario.load import Loaded, Position, Source, from_dict
 from sim.scenario.load import load as load_file
-from sim.shelf import shelf
 
 Scenario = str | Path | Mapping[str, Any] | Loaded
 
@@ -160,12 +157,9 @@ def capacity(
     asked = None if slos is None else arguments.texts("slos", slos, "tgp >= 98%")
     if not isinstance(between, str):
         raise TypeError(f'between is {between!r}; write a range, for example "1..200"')
-    span, steps = parse_span(between)
-    if steps is not None:
-        raise ValueError(f"{between} has steps, which a search chooses; write {span}, and a tolerance if need be")
+    span = within(between)
     xs = candidates(span, tolerance)
-    with shelf(folder) as kept, crew(processes, scheduler) as workers:
-        laboratory = Laboratory(workers, kept)
+    with laboratory_of(folder, processes, scheduler) as laboratory:
         return find_capacity(
             Source(file), laboratory, path, span, xs, sets=given, slos=asked, load=load, margin=margin, most=effort
         )
@@ -191,8 +185,8 @@ def compare(
     folder = arguments.path("out", out)
     worlds = [load(each) for each in scenarios]
     named = {f"{number}: {_called(each, worlds[0])}": each for number, each in enumerate(worlds, 1)}
-    with shelf(folder) as kept, crew(processes, scheduler) as workers:
-        return compare_scenarios(named, Laboratory(workers, kept), replications=wanted)
+    with laboratory_of(folder, processes, scheduler) as laboratory:
+        return compare_scenarios(named, laboratory, replications=wanted)
 
 
 def sensitivity(
@@ -219,15 +213,9 @@ def sensitivity(
     known = arguments.one_of("method", method, ("morris", "sobol"))
     sized = None if size is None else arguments.whole("size", size, 2)
     count = arguments.whole("replications", replications, 2)
-    with shelf(folder) as kept, crew(processes, scheduler) as workers:
+    with laboratory_of(folder, processes, scheduler) as laboratory:
         return find_sensitivity(
-            Source(file),
-            Laboratory(workers, kept),
-            sets=given,
-            only=patterns,
-            method=known,
-            size=sized,
-            replications=count,
+            Source(file), laboratory, sets=given, only=patterns, method=known, size=sized, replications=count
         )
 
 

@@ -20,7 +20,9 @@ from sim.cli.main import FAULT, INTERRUPTED
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from sim.analysis.delays import Explained
     from sim.analysis.sequential import Rule
+    from sim.experiment.run import Run
     from sim.scenario.preflight import Finding
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -103,6 +105,15 @@ def refusing(
         _interrupted(interrupted)
 
 
+@contextmanager
+def option(name: str) -> Iterator[None]:
+    """Say of what cannot be read which option it is."""
+    try:
+        yield
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=name) from None
+
+
 def _interrupted(said: str) -> NoReturn:
     remark(said)
     raise typer.Exit(INTERRUPTED) from None
@@ -142,14 +153,12 @@ def run(
         from sim.experiment.run import run as run_scenario
         from sim.report.live import watching_live
         from sim.report.progress import watching
-        from sim.report.stories.slow import of_slowest, slowest
-        from sim.report.tables import conclusion, of_summary
-        from sim.report.verdicts import github, junit
+        from sim.report.stories.slow import slowest
         from sim.scenario.load import load
         from sim.scenario.preflight import preflight
 
         goal = goal_of(count_of(replications), precision, maximum)
-        loaded = load(file, [*(sets or []), *([] if seed is None else [f"run.seed={seed}"])])
+        loaded = load(file, assignments_of(sets, seed))
         before_flight({loaded.scenario.name: preflight(loaded)})
         voice = Voice(stderr=True)
         with watching_live(voice, loaded.scenario.name) if live else watching(voice, quiet=quiet) as watch:
@@ -157,20 +166,27 @@ def run(
                 loaded, replications=goal, jobs=jobs, out=out, record=wanted, watch=watch, live=live, command=argv()
             )
         slow = slowest(done.folder) if explain else None
-    if output is RunFormat.JSON:
-        printed(as_json({**done.to_json(), **({"slowest": slow and slow.to_json()} if explain else {})}))
-    elif output is not RunFormat.TABLE:
-        printed((github if output is RunFormat.GITHUB else junit)(done.summary, loaded.scenario.name))
-    else:
-        printed(of_summary(done.summary))
-        if explain:
-            printed(of_slowest(slow, done.folder))
-        printed(conclusion(done.summary), *_stopped(done.manifest), f"results: {done.folder}")
+    _show(done, output, slow, explain=explain)
     if done.interrupted:
         asked = done.manifest["replications_asked"]
         remark(f"interrupted: {done.summary.replications} of {asked} replications were finished and kept")
         raise typer.Exit(INTERRUPTED)
     raise typer.Exit(CODES[done.summary.verdict.value])
+
+
+def _show(done: "Run", output: RunFormat, slow: "Explained | None", *, explain: bool) -> None:
+    """Print a run and, with `explain`, where its slowest payments spend their time."""
+    from sim.report.stories.slow import of_slowest
+    from sim.report.tables import conclusion, of_summary
+    from sim.report.verdicts import github, junit
+
+    if output is RunFormat.JSON:
+        printed(as_json({**done.to_json(), **({"slowest": slow and slow.to_json()} if explain else {})}))
+    elif output is not RunFormat.TABLE:
+        printed((github if output is RunFormat.GITHUB else junit)(done.summary, done.manifest["scenario"]["name"]))
+    else:
+        printed(of_summary(done.summary), *([of_slowest(slow, done.folder)] if explain else []))
+        printed(conclusion(done.summary), *_stopped(done.manifest), f"results: {done.folder}")
 
 
 def _stopped(manifest: Mapping[str, Any]) -> list[str]:
@@ -186,6 +202,11 @@ def _stopped(manifest: Mapping[str, Any]) -> list[str]:
     if stopping["imprecise"]:
         said.append(f"  less precise than {100 * stopping['precision']:.3g}%: {', '.join(stopping['imprecise'])}")
     return said
+
+
+def assignments_of(sets: list[str] | None, seed: int | None) -> list[str]:
+    """Return the assignments that options make, that of the seed among them."""
+    return [*(sets or []), *([] if seed is None else [f"run.seed={seed}"])]
 
 
 def count_of(text: str | None) -> int | Literal["auto"] | None:
@@ -218,10 +239,8 @@ def _precision(text: str) -> float:
     """Read a relative precision."""
     from sim.arguments import relative
 
-    try:
+    with option("--precision"):
         return relative(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--precision") from None
 
 
 def _record(text: str) -> frozenset[str]:

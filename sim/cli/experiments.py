@@ -29,6 +29,7 @@ from sim.cli.commands import (
     before_flight,
     count_of,
     goal_of,
+    option,
     printed,
     refusing,
     remark,
@@ -60,14 +61,15 @@ Count = Annotated[
 
 @contextmanager
 def experimenting() -> Iterator[None]:
-    """Answer as other commands do, say what has no answer or is wrong with a cluster, and what to do if interrupted."""
+    """Answer as other commands do, say what has no answer or lacks what it takes, and what to do if interrupted."""
     with refusing("interrupted; what was finished is kept: run the same command again to go on"):
+        from sim.experiment.effects import MissingExtraError
         from sim.experiment.executors import ClusterError
         from sim.experiment.replications import StudyError
 
         try:
             yield
-        except (ClusterError, StudyError) as error:
+        except (ClusterError, MissingExtraError, StudyError) as error:
             remark(str(error))
             raise typer.Exit(BAD_INPUT) from None
 
@@ -194,7 +196,7 @@ def _show(done: "Sweep", output: Format) -> None:
 def capacity(
     file: File,
     vary: Annotated[str, typer.Option(metavar="PATH", help="What to vary, e.g. psps.psp-a.workers.")],
-    within: Annotated[
+    between: Annotated[
         str, typer.Option("--range", metavar="LOW..HIGH", help="Between which values: 1..200, log:1 s..1 min.")
     ],
     slos: Annotated[
@@ -229,33 +231,23 @@ def capacity(
     with experimenting():
         from sim.experiment.capacity import capacity as find
         from sim.experiment.capacity import flagged
-        from sim.experiment.executors import crew
-        from sim.experiment.replications import Laboratory
-        from sim.experiment.search import candidates
-        from sim.experiment.span import parse
+        from sim.experiment.laboratory import laboratory_of
+        from sim.experiment.search import candidates, within
         from sim.report.answers import of_capacity, of_look
         from sim.scenario.load import ScenarioError, Source
-        from sim.shelf import shelf
 
-        try:
-            span, steps = parse(within)
-        except ValueError as error:
-            raise typer.BadParameter(str(error), param_hint="--range") from None
-        if steps is not None:
-            said = f"{within} has steps, which a search chooses itself; write {span}, and --tolerance if need be"
-            raise typer.BadParameter(said, param_hint="--range")
-        try:
+        with option("--range"):
+            span = within(between)
+        with option("--tolerance"):
             xs = candidates(span, tolerance)
-        except ValueError as error:
-            raise typer.BadParameter(str(error), param_hint="--tolerance") from None
         source = Source(file)
         ample = xs[0] if load else xs[-1]  # what looks wrong even there does so in the whole range
         with suppress(ScenarioError):  # which the search itself raises, for either end of the range
             before_flight({file.stem: flagged(source, sets or [], vary, span.text(ample))})
-        with shelf(out) as kept, crew(jobs, address) as workers:
+        with laboratory_of(out, jobs, address) as laboratory:
             answer = find(
                 source,
-                Laboratory(workers, kept),
+                laboratory,
                 vary,
                 span,
                 xs,

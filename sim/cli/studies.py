@@ -7,7 +7,6 @@ import typer
 
 from sim.cli.commands import (
     AUTO,
-    BAD_INPUT,
     File,
     Format,
     Jobs,
@@ -20,11 +19,11 @@ from sim.cli.commands import (
     Sets,
     app,
     as_json,
+    assignments_of,
     before_flight,
     count_of,
     goal_of,
     printed,
-    remark,
 )
 from sim.cli.experiments import Drawing, Scheduler, Where, cluster_of, experimenting, kind_of
 
@@ -59,22 +58,20 @@ def compare(
     wanted = goal_of(count, precision, maximum)
     with experimenting():
         from sim.experiment.compare import compare as comparing
-        from sim.experiment.executors import crew
-        from sim.experiment.replications import Laboratory
+        from sim.experiment.laboratory import laboratory_of
         from sim.report.answers import of_comparison
         from sim.report.progress import counting
         from sim.report.terminal import Voice
         from sim.scenario.preflight import preflight
-        from sim.shelf import shelf
 
-        loaded = _worlds(files, change or [], [*(sets or []), *([] if seed is None else [f"run.seed={seed}"])])
+        loaded = _worlds(files, change or [], assignments_of(sets, seed))
         if payment is not None:
             _part(loaded, payment, output)
             return
         before_flight({name: preflight(world) for name, world in loaded.items()})
         counted = counting(Voice(stderr=True), quiet=quiet, growing=count == AUTO)
-        with shelf(out) as kept, crew(jobs, address) as workers, counted as watch:
-            found = comparing(loaded, Laboratory(workers, kept), replications=wanted, watch=watch)
+        with laboratory_of(out, jobs, address) as laboratory, counted as watch:
+            found = comparing(loaded, laboratory, replications=wanted, watch=watch)
     if output is Format.JSON:
         printed(as_json(found.to_json()))
         return
@@ -139,34 +136,27 @@ def sensitivity(
         raise typer.BadParameter(f"{method!r} is neither morris nor sobol", param_hint="--method")
     address, kind = cluster_of(executor, scheduler, jobs), kind_of(picture)
     with experimenting():
-        from sim.experiment.effects import MissingExtraError
-        from sim.experiment.executors import crew
-        from sim.experiment.replications import Laboratory
+        from sim.experiment.laboratory import laboratory_of
         from sim.experiment.sensitivity import sensitivity as study
         from sim.report.answers import of_sensitivity
         from sim.report.progress import counting
         from sim.report.terminal import Voice
         from sim.scenario.load import Source
         from sim.scenario.preflight import preflight
-        from sim.shelf import shelf
 
         source = Source(file)
         before_flight({file.stem: preflight(source.load(sets or []))})
-        try:
-            with shelf(out) as kept, crew(jobs, address) as workers, counting(Voice(stderr=True), quiet=quiet) as watch:
-                found = study(
-                    source,
-                    Laboratory(workers, kept),
-                    sets=sets or [],
-                    only=only or [],
-                    method="sobol" if method == "sobol" else "morris",
-                    size=size,
-                    replications=replications,
-                    watch=watch,
-                )
-        except MissingExtraError as error:
-            remark(str(error))
-            raise typer.Exit(BAD_INPUT) from None
+        with laboratory_of(out, jobs, address) as laboratory, counting(Voice(stderr=True), quiet=quiet) as watch:
+            found = study(
+                source,
+                laboratory,
+                sets=sets or [],
+                only=only or [],
+                method="sobol" if method == "sobol" else "morris",
+                size=size,
+                replications=replications,
+                watch=watch,
+            )
         printed(as_json(found.to_json()) if output is Format.JSON else of_sensitivity(found))
         if picture is not None:
             from sim.report import plots

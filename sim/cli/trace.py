@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sim.cli.commands import BAD_INPUT, app, printed, remark
+from sim.cli.commands import BAD_INPUT, app, option, printed, remark
 from sim.report.stories import times
 
 if TYPE_CHECKING:
@@ -90,10 +90,8 @@ def _window_s(window: str | None, output: TraceFormat) -> tuple[float, float] | 
         return None
     if output in (TraceFormat.TEXT, TraceFormat.MERMAID):
         raise typer.BadParameter("goes with --as perfetto and --as csv", param_hint="--window")
-    try:
+    with option("--window"):
         return times.window_s(window)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--window") from None
 
 
 def _chosen(
@@ -106,10 +104,8 @@ def _chosen(
         return pick(recorded, Pick(picked.value), recorded.replications if replication is None else (replication,))
     if payment is None:
         return None
-    try:
+    with option("--payment"):
         return payment_id(payment, recorded.first() if replication is None else replication)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--payment") from None
 
 
 def _print(

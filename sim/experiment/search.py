@@ -26,7 +26,7 @@ from math import ceil, copysign, log, log1p, log2, sqrt
 
 from sim.analysis.shown import percent
 from sim.analysis.slo import Judged, Verdict, overall
-from sim.experiment.span import Span
+from sim.experiment.span import Span, parse
 from sim.scenario.load import Loaded
 from sim.scenario.tree import Problem, ScenarioError
 from sim.showing import in_notebook
@@ -150,6 +150,14 @@ class Found:
         elif self.low != self.high:
             words += f", {low} to {high}"
         return f"{words} at {percent(self.confidence)}"
+
+
+def within(text: str) -> Span:
+    """Read the span in which to search; raises `ValueError("problem; what to write instead")`, also for steps in it."""
+    span, steps = parse(text)
+    if steps is not None:
+        raise ValueError(f"{text} has steps, which a search chooses; write {span}, and a tolerance if need be")
+    return span
 
 
 def candidates(span: Span, tolerance: float | None = None) -> Sequence[float]:

@@ -114,9 +114,8 @@ def unsimulated(monkeypatch):
     def simulated(*_arguments, **_options):
         raise AssertionError("an argument should have been refused before this")
 
-    for module in ("run", "sweep"):
+    for module in ("run", "sweep", "laboratory"):
         monkeypatch.setattr(f"sim.experiment.{module}.crew", simulated)
-    monkeypatch.setattr("sim.api.crew", simulated)
 
 
 COUNT = 'write a whole number from 1 to 100000, or "auto"'
