@@ -38,17 +38,17 @@ class Station:
         self.queue_limit = queue_limit
         self.occupancy = occupancy or Occupancy()
         self._waiting: deque[float] = deque()
-        self._free: list[float] = [0.0] * (workers or 0)
+        self.free: list[float] = [0.0] * (workers or 0)
         self._leaving: list[float] = []
-        self._changes = deque(sorted(schedule, key=itemgetter(0)))
-        self._down = Timeline([window for window, _ in outages])
-        self._kills = Timeline([window for window, kills in outages if kills])
+        self.changes = deque(sorted(schedule, key=itemgetter(0)))
+        self.down = Timeline([window for window, _ in outages])
+        self.kills = Timeline([window for window, kills in outages if kills])
         limited = workers is not None or bool(schedule)
         self._note_capacity((workers or 0) if limited else None)
         self.submit: Callable[[float, float], tuple[float, float, bool] | None]
         """Take a call that arrives now and needs so many seconds of a worker; return when its service starts and
         ends and whether an outage killed it, or None when the call is refused."""
-        self._unlimited = not limited
+        self.unlimited = not limited
         if outages or schedule:
             self.submit = self._planned
         else:
@@ -58,12 +58,12 @@ class Station:
 
     def up_from(self, at: float) -> float:
         """Return the end of the outage that a moment lies in, or the moment itself."""
-        return self._down.covering_end(at)
+        return self.down.covering_end(at)
 
     def _note_capacity(self, workers: int | None) -> None:
         self.occupancy.capacity(0.0, workers)
         level = workers or 0
-        for at, count in self._changes:
+        for at, count in self.changes:
             self.occupancy.capacity(at, count - level)
             level = count
 
@@ -73,7 +73,7 @@ class Station:
         return now, end, False
 
     def _plain(self, now: float, service_s: float) -> tuple[float, float, bool] | None:
-        free = self._free
+        free = self.free
         if free and free[0] <= now:
             end = now + service_s
             heapreplace(free, end)
@@ -95,11 +95,11 @@ class Station:
             self.occupancy.refuse(now)
             return None
         end, killed = start + service_s, False
-        stops = self._kills.next_start(start)
+        stops = self.kills.next_start(start)
         if end > stops:
             end, killed = stops, True
-        if not self._unlimited:
-            heapreplace(self._free, end)
+        if not self.unlimited:
+            heapreplace(self.free, end)
         if start > now:
             self._enqueue(now, start)
         self.occupancy.serve(now, start, end)
@@ -108,18 +108,18 @@ class Station:
     def _start(self, now: float) -> float:
         """Return when a worker is free for a call that arrives now, having applied all changes up to then."""
         while True:
-            start = now if self._unlimited else max(now, self._free[0]) if self._free else float("inf")
-            start = self._down.covering_end(start)
-            if not self._changes or self._changes[0][0] > start:
+            start = now if self.unlimited else max(now, self.free[0]) if self.free else float("inf")
+            start = self.down.covering_end(start)
+            if not self.changes or self.changes[0][0] > start:
                 return start
-            self._change(*self._changes.popleft())
+            self._change(*self.changes.popleft())
 
     def _change(self, at: float, workers: int) -> None:
         """Keep so many workers: the idle leave first, then whoever ends first, unless called back before that."""
-        busy = sorted(end for end in self._free + self._leaving if end > at)
+        busy = sorted(end for end in self.free + self._leaving if end > at)
         too_many = max(0, len(busy) - workers)
         self._leaving = busy[:too_many]
-        self._free = [at] * max(0, workers - len(busy)) + busy[too_many:]
+        self.free = [at] * max(0, workers - len(busy)) + busy[too_many:]
 
     def _queue_is_full(self, now: float) -> bool:
         if self.queue_limit is None:

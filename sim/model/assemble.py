@@ -29,7 +29,7 @@ from sim.scenario.presets import settings_of
 from sim.scenario.schema import Incident, PoolSection, Scenario, Servers
 
 Array = npt.NDArray[Any]
-_PLANNED_AS = {"paGetPayment": "ask", "paSendRT": "receipt", "pspNotifyPaymentV2": "notify"}
+PLANNED_AS = {"paGetPayment": "ask", "paSendRT": "receipt", "pspNotifyPaymentV2": "notify"}
 """How the plan calls the primitives that a callee answers."""
 
 
@@ -146,7 +146,7 @@ class _Peers:
         self.send_payment_result = checkout.send_payment_result
 
 
-class _Builder:
+class Builder:
     """Builds the stations, pools and callees of one replication."""
 
     def __init__(self, scenario: Scenario, streams: Streams, plan: Plan, clock: Clock) -> None:
@@ -229,7 +229,7 @@ class _Builder:
 
         def usual_s(primitive: str, address: Address) -> float:
             cart, attempt, notice, send = address
-            return self.plan.service_s(_PLANNED_AS[primitive], cart, notice, code, attempt, send)
+            return self.plan.service_s(PLANNED_AS[primitive], cart, notice, code, attempt, send)
 
         return usual_s
 
@@ -258,7 +258,7 @@ def assemble(
     clock, settings, plan = Clock(), settings_of(scenario.protocol), Plan(scenario, streams)
     window = (scenario.run.warm_up, end_of_arrivals_s(scenario))
     recorder = recording(window, len(scenario.psps), record)
-    builder = _Builder(scenario, streams, plan, clock)
+    builder = Builder(scenario, streams, plan, clock)
     station = builder.node()
     caller = Caller(clock, recorder, station.up_from)
     ecs = Ecs(caller, plan, settings, builder.ec)

@@ -128,12 +128,12 @@ class Callee:
         if down:
             return drawn._replace(end=_UNREACHABLE, work_s=0.0)
         if ends is not None:
-            drawn = self._mixed(ends, primitive, drawn, address)
+            drawn = self.mixed(ends, primitive, drawn, address)
         if factor == 1.0 or drawn.end == _UNREACHABLE:
             return drawn
         return drawn._replace(work_s=drawn.work_s * factor)
 
-    def _mixed(self, ends: Ends, primitive: str, drawn: CallDraws, address: Address) -> CallDraws:
+    def mixed(self, ends: Ends, primitive: str, drawn: CallDraws, address: Address) -> CallDraws:
         """Let a call end by another mix of ends, whose times are its own too."""
         usual_s = drawn.work_s if drawn.end == _OK else self.usual_s(primitive, address)
         end = code(thresholds(ends).tolist(), self.uniform(f"{primitive}.end", address))

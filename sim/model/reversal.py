@@ -10,7 +10,7 @@ from sim.kernel.clock import Clock, Steps
 from sim.model.cart import Try
 from sim.model.plan import SENDS, Plan
 from sim.protocol.settings import ProtocolSettings
-from sim.scenario.schema import Scenario
+from sim.scenario.schema import Refund, Scenario
 
 
 class Reversals:
@@ -31,16 +31,7 @@ class Reversals:
         """Give the money of one try back from `at` on; at most once."""
         if attempt.activations[0].reversal_cause != "none":
             return
-        policy, number = self.policy, attempt.cart.number
-        sent, reversed_s, tries = at, inf, 0
-        while reversed_s == inf and tries <= policy.retries:
-            address = attempt.number * SENDS + tries
-            ends = sent + self.plan.value(policy.time, "refund.time", number, address)
-            if policy.failure and self.plan.uniform("refund.fails", number, address) < policy.failure:
-                sent = ends + policy.wait * (tries + 1)
-            else:
-                reversed_s = ends
-            tries += 1
+        reversed_s, tries = course(self.plan, self.policy, attempt.cart.number, attempt.number, at)
         for each in attempt.activations:
             each.reversal_requested_s = at
             each.reversal_cause = cause
@@ -61,3 +52,16 @@ class Reversals:
         yield max(end, self.clock.now)
         if attempt.result is None or attempt.known_s > end:
             self.reverse(attempt, end, "close_not_delivered")
+
+
+def course(plan: Plan, policy: Refund, cart: int, attempt: int, at: float) -> tuple[float, int]:
+    """Return when the money of one try is back (inf: never), asked for from `at` on, and after how many tries."""
+    sent, tries = at, 0
+    while tries <= policy.retries:
+        address = attempt * SENDS + tries
+        ends = sent + plan.value(policy.time, "refund.time", cart, address)
+        tries += 1
+        if not policy.failure or plan.uniform("refund.fails", cart, address) >= policy.failure:
+            return ends, tries
+        sent = ends + policy.wait * tries
+    return inf, tries

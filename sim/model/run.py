@@ -25,7 +25,7 @@ from sim.scenario.load import Loaded
 __all__ = ["RunError", "end_of_arrivals_s", "replicate"]
 
 Progress = Callable[[float, int], None]
-_TOGETHER = 256
+TOGETHER = 256
 """Carts whose journeys are begun at one moment, up to their first call; they arrive at their own times."""
 
 
@@ -104,8 +104,8 @@ def _cut_short(clock: Clock) -> None:
 
 def _arrive(world: World, times: npt.NDArray[Any], warm_up_s: float, max_tries: int) -> Steps:
     """Begin the journey of every cart, some together."""
-    for start in range(0, len(times), _TOGETHER):
-        arriving = times[start : start + _TOGETHER].tolist()
+    for start in range(0, len(times), TOGETHER):
+        arriving = times[start : start + TOGETHER].tolist()
         if arriving[0] > world.clock.now:
             yield arriving[0]
         for number, at in enumerate(arriving, start):

@@ -1,0 +1,111 @@
+"""Small codes for what the machine keeps in its arrays; those that the records have are places in their lists of names.
+
+The tables of the protocol are turned into arrays here, once: the machine moves along the same tables as the ledger.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.model.ends import CallEnd
+from sim.model.recorder import OF_ECS, PRIMITIVE_NAMES
+from sim.protocol.faults import Fault
+from sim.protocol.messages import OF_EC, Answer
+from sim.protocol.statuses import (
+    PAYMENT_TRANSITIONS,
+    POSITION_TRANSITIONS,
+    RECIPIENT_TRANSITIONS,
+    PaymentStatus,
+    PositionStatus,
+    RecipientStatus,
+)
+from sim.records import ANSWERS, CANCEL_CAUSES, ENDINGS, FAULTS, REVERSAL_CAUSES, STATUSES
+
+Array = npt.NDArray[Any]
+
+NONE = 0
+
+# --- how a call ends, at its callee and for its caller ---------------------------------------------------------------
+
+END_OK, END_HANG, END_LOST_REPLY, END_LOST_REQUEST, END_UNREACHABLE, END_MALFORMED, END_KO = map(int, CallEnd)
+OK, KO, MALFORMED, TIMEOUT, UNREACHABLE = (ANSWERS.index(answer.value) for answer in Answer)
+"""Answers; `OK` and `KO` are outcomes and replies too, and `NONE` is a reply that was not usable."""
+
+# --- primitives ------------------------------------------------------------------------------------------------------
+
+ACTIVATE, ASK, CLOSE, NOTIFY, OUTCOME, RESULT, RECEIPT = (
+    PRIMITIVE_NAMES.index(name)
+    for name in (
+        "activatePaymentNoticeV2",
+        "paGetPayment",
+        "closePaymentV2",
+        "pspNotifyPaymentV2",
+        "sendPaymentOutcomeV2",
+        "sendPaymentResult-v2",
+        "paSendRT",
+    )
+)
+IS_OF_ECS = np.array([name in OF_ECS for name in PRIMITIVE_NAMES])
+
+# --- faults and causes -----------------------------------------------------------------------------------------------
+
+
+def fault_code(fault: Fault) -> int:
+    """Return the place of a fault among the names of the records."""
+    return FAULTS.index(fault.value)
+
+
+IN_CORSO = fault_code(Fault.PPT_PAGAMENTO_IN_CORSO)
+ATTIVAZIONE_IN_CORSO = fault_code(Fault.PPT_ATTIVAZIONE_IN_CORSO)
+DUPLICATO = fault_code(Fault.PPT_PAGAMENTO_DUPLICATO)
+SOGLIA = fault_code(Fault.PPT_SUPERAMENTOSOGLIA)
+GIA_ACQUISITO = fault_code(Fault.PPT_ESITO_GIA_ACQUISITO)
+SEMANTICA = fault_code(Fault.PPT_SEMANTICA)
+SCADUTO = fault_code(Fault.PPT_TOKEN_SCADUTO)
+TRANSPORT = FAULTS.index("transport")
+FAULT_OF_EC = np.array([fault_code(OF_EC[Answer(name)]) if name in set(OF_EC) else NONE for name in ANSWERS])
+"""How the Node says to the caller of an activation what it made of its call to the EC, by answer."""
+
+(
+    ABANDONED, ACTIVATION_FAILED, CLOSE_LATE, CLOSE_NOT_DELIVERED, MISSING_ACCEPTED, MISSING_UNKNOWN, USER_CANCELLED,
+    AUTHORISATION_DENIED, CLOSE_REJECTED, PSP_REFUSED, PSP_UNREACHABLE,
+) = (
+    CANCEL_CAUSES.index(name)
+    for name in (
+        "abandoned", "activation_failed", "close_late", "close_not_delivered", "outcome_missing_accepted",
+        "outcome_missing_unknown", "user_cancelled", "authorisation_denied", "close_rejected", "psp_refused",
+        "psp_unreachable",
+    )
+)  # fmt: skip
+BACK_REFUSED, BACK_UNREACHABLE, BACK_EXPIRED, BACK_REJECTED, BACK_NOT_DELIVERED = (
+    REVERSAL_CAUSES.index(name)
+    for name in ("psp_refused", "psp_unreachable", "token_expired", "close_rejected", "close_not_delivered")
+)
+PAID_ENDING, NOT_PAID_ENDING, UNKNOWN_ENDING = map(ENDINGS.index, ("paid", "not_paid", "unknown"))
+
+# --- statuses --------------------------------------------------------------------------------------------------------
+
+(
+    PAYING, RESERVED, SENT, ACCEPTED, REFUSED, UNKNOWN, SEND_ERROR, PAID, NOTICE_GENERATED, NOTICE_SENT, NOTIFIED,
+    CANCELLED,
+) = (STATUSES.index(status) for status in PaymentStatus)  # fmt: skip
+POSITIONS = (None, *PositionStatus)
+P_PAYING, P_INSERTED, P_PAID, P_NOTIFIED = (POSITIONS.index(status) for status in PositionStatus)
+RECIPIENTS = (None, *RecipientStatus)
+R_GENERATED, R_SENT, R_PENDING, R_NOTIFIED = (RECIPIENTS.index(status) for status in RecipientStatus)
+
+
+def _moves(table: Mapping[Any, Iterable[Any]], statuses: tuple[Any, ...]) -> Array:
+    """Turn a table of transitions into a matrix: whether the status of the row may become that of the column."""
+    allowed = np.zeros((len(statuses), len(statuses)), dtype=bool)
+    for status, after in table.items():
+        for each in after:
+            allowed[statuses.index(status), statuses.index(each)] = True
+    return allowed
+
+
+PAYMENT_MOVES = _moves(PAYMENT_TRANSITIONS, (None, *PaymentStatus))
+POSITION_MOVES = _moves(POSITION_TRANSITIONS, POSITIONS)
+RECIPIENT_MOVES = _moves(RECIPIENT_TRANSITIONS, RECIPIENTS)
