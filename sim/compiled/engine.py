@@ -25,6 +25,7 @@ from sim.compiled.memory import (
     SETTINGS,
     STATE,
     STATION,
+    STRAY,
     TROUBLE,
     TRY,
     TRY_DRAWS,
@@ -165,6 +166,7 @@ class _Engine:
             opened=np.zeros(0, dtype=np.int32),
             closed=np.zeros(0, dtype=np.int32),
             pending=np.zeros(0, dtype=np.int32),
+            strays=room(STRAY, 0),
             arrivals=arrivals,
             block=room(TRY_DRAWS, FIRST_BLOCK),
             block_notices=room(NOTICE_DRAWS, FIRST_BLOCK * places),
@@ -437,6 +439,7 @@ class _Engine:
             "opened": grown(memory.opened, int(state.opened) + many),
             "closed": grown(memory.closed, int(state.closed) + many),
             "pending": grown(memory.pending, int(state.pending) + many),
+            "strays": grown(memory.strays, int(state.strays) + many),
             "waiting": grown(memory.waiting, int(state.waiting) + many),
         }
         for name, free, needed, along in (

@@ -136,7 +136,10 @@ def ec_answered(w: Memory, f: int, a: int, answer: int, now: float) -> None:
     flow.reply, flow.fault = KO, SOGLIA
     if answer == NONE:
         return
-    if answer == OK:
+    if answer == OK and activation.token:
+        _stray(w, a, now)
+        flow.reply, flow.fault = OK, NONE
+    elif answer == OK:
         activation.token, activation.deadline, activation.open = True, now + settings.token_validity_s, True
         s.open_tokens += 1
         if not activation.listed:
@@ -145,13 +148,52 @@ def ec_answered(w: Memory, f: int, a: int, answer: int, now: float) -> None:
             s.opened += 1
         _move_payment(w, a, PAYING)
         _move_position(w, a, P_PAYING)
-        if position.payment >= 0:
+        if position.payment != -1:
             _fail(w, SECOND_TOKEN, activation.attempt)
         position.payment = a
         flow.reply, flow.fault = OK, NONE
     else:
         flow.fault = FAULT_OF_EC[answer]
     _remember_activation(w, f, a, now)
+
+
+@compiled
+def _stray(w: Memory, a: int, now: float) -> None:
+    """Give a second token to an activation whose first one has been cancelled."""
+    s, position = w.state[0], _position(w, a)
+    _move_position(w, a, P_PAYING)
+    w.positions[position].payment = -2
+    stray = w.strays[s.strays]
+    stray.position, stray.activation, stray.deadline = position, a, now + w.settings[0].token_validity_s
+    s.strays += 1
+    s.open_tokens += 1
+
+
+@compiled
+def expire_strays(w: Memory, now: float) -> None:
+    """Cancel second tokens past their deadline (R15)."""
+    s, kept = w.state[0], 0
+    for place in range(s.strays):
+        stray = w.strays[place]
+        if stray.deadline > now:
+            w.strays[kept] = stray
+            kept += 1
+            continue
+        s.open_tokens -= 1
+        if stray.position >= 0:
+            w.activations[stray.activation].remembered = NONE
+            _move_position(w, stray.activation, P_INSERTED)
+            w.positions[stray.position].payment = -1
+    s.strays = kept
+
+
+@compiled
+def forget_strays(w: Memory, c: int) -> None:
+    """Keep of the second tokens of a cart that is over nothing but that they are open."""
+    places = w.settings[0].places
+    for place in range(w.state[0].strays):
+        if w.strays[place].position // places == c:
+            w.strays[place].position = -1
 
 
 # --- close -----------------------------------------------------------------------------------------------------------
@@ -280,7 +322,7 @@ def _outcome_refusal(w: Memory, t: int) -> int:
     for a in range(t * settings.places, t * settings.places + size_of(w, t)):
         position = w.positions[_position(w, a)]
         paid_otherwise |= position.status == P_PAID or position.status == P_NOTIFIED
-        open_otherwise |= position.payment >= 0 and position.payment != a
+        open_otherwise |= position.payment != -1 and position.payment != a
     if paid_otherwise or (status == CANCELLED and open_otherwise):
         return DUPLICATO
     if status == CANCELLED:

@@ -101,6 +101,7 @@ def _short(w: Memory) -> bool:
         or s.opened + MARGIN > len(w.opened)
         or s.closed + MARGIN > len(w.closed)
         or s.pending + MARGIN > len(w.pending)
+        or s.strays + MARGIN > len(w.strays)
         or s.waiting + MARGIN > len(w.waiting)
     )
 
@@ -345,6 +346,7 @@ def finish(w: Memory, c: int) -> None:
     row.amount_cents, row.measured, row.tries, row.waited_s = cart.amount_cents, cart.measured, cart.tries, waited
     row.redirected_s = _redirected_s(w, cart.last)
     row.ending, row.settled_s = _ending(w, cart.last)
+    ledger.forget_strays(w, c)
     w.free_carts[s.free_carts] = c
     s.free_carts += 1
 
@@ -417,6 +419,7 @@ def _sweep(w: Memory, f: int) -> int:
     if calls.up_from(w, 0, s.now) != s.now:
         return JOB_DONE
     unclosed = ledger.expire_unclosed(w, s.now)
+    ledger.expire_strays(w, s.now)
     closed = ledger.expire_closed(w, s.now)
     for place in range(closed):
         flows.send_payment_result(w, w.closed[place], KO, s.now)

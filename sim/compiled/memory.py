@@ -46,7 +46,7 @@ SETTINGS = _record(
 STATE = _record(
     now=_F, entries=_L, scheduled=_I, stacked=_I, asked=_I, jobs=_I, carts=_L, finished=_L, open_tokens=_L,
     expirable=_L, sendable=_L, error=_I, error_cart=_L, logged=_I, rows=_I, cart_rows=_I, waiting=_I, opened=_I,
-    closed=_I, pending=_I, free_carts=_I, free_tries=_I, free_flows=_I, free_waiters=_I, pool_waiters=_I, queued=_I,
+    closed=_I, pending=_I, strays=_I, free_carts=_I, free_tries=_I, free_flows=_I, free_waiters=_I, pool_waiters=_I, queued=_I,
     free_places=_I, block_start=_L, block_end=_L, moves=_L,
 )  # fmt: skip
 """What changes: the clock, and how much of each array is in use."""
@@ -86,6 +86,8 @@ ACTIVATION = _record(
     fault=_I, notify_answer=_I, cancel_cause=_I, reversal_cause=_I, receipt_sends=_I, receipt_refused=_B,
 )  # fmt: skip
 POSITION = _record(status=_I, activating=_B, payment=_I)
+STRAY = _record(position=_I, activation=_I, deadline=_F)
+"""A second token of one activation, given to a send of which Checkout has long ceased to think: it blocks the notice."""
 
 STATION = _record(
     unlimited=_B, planned=_B, any_order=_B, queue_limit=_L, occupancy=_I, free_at=_I, free=_I, leaving=_I,
@@ -140,6 +142,7 @@ class Memory(NamedTuple):
     opened: Array
     closed: Array
     pending: Array
+    strays: Array
     arrivals: Array
     block: Array
     block_notices: Array
