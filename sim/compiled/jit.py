@@ -12,5 +12,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def compiled(function: F) -> F:
-    """Compile a function of the machine; sums are those of Python, to the last bit."""
-    return cast("F", njit(cache=True, error_model="numpy")(function))
+    """Compile a function that others of the machine call; sums are those of Python, to the last bit."""
+    return cast("F", njit(cache=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(function))
+
+
+def entry(function: F) -> F:
+    """Compile a function of the machine that Python calls."""
+    return cast("F", njit(cache=True, error_model="numpy", no_cfunc_wrapper=True)(function))

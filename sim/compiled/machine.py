@@ -23,7 +23,7 @@ from sim.compiled.codes import (
     PAID_ENDING,
     UNKNOWN_ENDING,
 )
-from sim.compiled.jit import compiled
+from sim.compiled.jit import compiled, entry
 from sim.compiled.memory import Memory
 from sim.compiled.queueing import (
     ASKS,
@@ -46,7 +46,7 @@ MARGIN = 16 * TOGETHER
 """Places that one entry of the heap may take of any array, but for those that wait for a pool or for the job."""
 
 
-@compiled
+@entry
 def advance(w: Memory) -> int:
     """Run up to the next thing that has to be asked for, or to the end."""
     s = w.state[0]
@@ -325,6 +325,18 @@ def _harvest(w: Memory, f: int) -> int:
         w.waiting[flow.send] = w.waiting[s.waiting]
         finish(w, c)
     return SWEPT
+
+
+@entry
+def finish_all(w: Memory) -> int:
+    """Finish what is left when nothing moves any more: open items, such as a manual check."""
+    s = w.state[0]
+    while s.waiting > 0:
+        if _no_room(w):
+            return ASK_ROOM
+        s.waiting -= 1
+        finish(w, w.waiting[s.waiting])
+    return ALL_DONE
 
 
 @compiled

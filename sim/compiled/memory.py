@@ -8,7 +8,7 @@ cart. Times are seconds from the start of the run; NaN is a moment that has not 
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import types
+from numba import config, types
 from numba.experimental import structref
 
 Array = Any
@@ -91,7 +91,7 @@ STRAY = _record(position=_I, activation=_I, deadline=_F)
 
 STATION = _record(
     unlimited=_B, planned=_B, any_order=_B, queue_limit=_L, occupancy=_I, free_at=_I, free=_I, leaving=_I,
-    workers=_I, change=_I, change_end=_I, down_lo=_I, down_hi=_I, kill_lo=_I, kill_hi=_I, head=_I, tail=_I, waiting=_L,
+    change=_I, change_end=_I, down_lo=_I, down_hi=_I, kill_lo=_I, kill_hi=_I, head=_I, tail=_I, waiting=_L,
 )  # fmt: skip
 """Workers: `free` of them in `Memory.free` from `free_at` on, `leaving` of them in `Memory.leaving` from there on."""
 CALLEE = _record(code=_I, station=_I, pool=_I, trouble_lo=_I, trouble_hi=_I)
@@ -177,6 +177,19 @@ class Memory(NamedTuple):
     recipient_moves: Array
 
 
+_NUMBER, _REAL = np.dtype("i4"), np.dtype("f8")
+GROWING: dict[str, np.dtype[Any]] = {
+    "heap": ENTRY, "flows": FLOW, "free_flows": _NUMBER, "carts": CART, "free_carts": _NUMBER, "waiting": _NUMBER,
+    "tries": TRY, "free_tries": _NUMBER, "try_draws": TRY_DRAWS, "activations": ACTIVATION,
+    "notice_draws": NOTICE_DRAWS, "positions": POSITION, "opened": _NUMBER, "closed": _NUMBER, "pending": _NUMBER,
+    "strays": STRAY, "callees": CALLEE, "stations": STATION, "free": _REAL, "leaving": _REAL, "change_at": _REAL,
+    "change_workers": np.dtype("i8"), "windows": WINDOW, "edges": _REAL, "factors": _REAL, "troubles": TROUBLE,
+    "pools": POOL, "returning": _REAL, "waiters": WAITER, "free_waiters": _NUMBER, "places": WAIT,
+    "free_places": _NUMBER, "log": LOG,
+}  # fmt: skip
+"""Arrays that begin empty, and what they are of."""
+
+
 @structref.register
 class _Arrays(types.StructRef):
     """The type of `Memory` in compiled functions, which is passed on by one pointer."""
@@ -186,7 +199,7 @@ class _Arrays(types.StructRef):
         return tuple((name, types.unliteral(kind)) for name, kind in fields)
 
 
-class Pointer(structref.StructRefProxy):  # type: ignore[misc]
+class _Pointer(structref.StructRefProxy):  # type: ignore[misc]
     """A `Memory` as compiled functions take it."""
 
     def __new__(cls, *arrays: Array) -> Any:
@@ -194,18 +207,58 @@ class Pointer(structref.StructRefProxy):  # type: ignore[misc]
         return structref.StructRefProxy.__new__(cls, *arrays)
 
 
-structref.define_proxy(Pointer, _Arrays, list(Memory._fields))
+structref.define_proxy(_Pointer, _Arrays, list(Memory._fields))
 
 
 def room(kind: np.dtype[Any], count: int) -> Array:
     """Return an array of records, all of them zero."""
-    return np.zeros(count, dtype=kind).view(np.recarray)
+    return np.zeros(count, dtype=kind)
 
 
 def grown(values: Array, count: int) -> Array:
     """Return the same records in an array with room for `count`, at least."""
     if len(values) >= count:
         return values
-    more = np.zeros((max(count, 2 * len(values)), *values.shape[1:]), dtype=values.dtype)
+    more = np.zeros(max(count, 2 * len(values)), dtype=values.dtype)
     more[: len(values)] = values
-    return more.view(np.recarray) if values.dtype.names else more
+    return more
+
+
+class Arrays:
+    """The memory of one replication, whose arrays grow."""
+
+    def __init__(self, memory: Memory) -> None:
+        self.now = memory
+        self._given: Any = None
+
+    @property
+    def given(self) -> Any:
+        """The memory as the functions of the machine take it, compiled or not; they share its arrays."""
+        if self._given is None and config.DISABLE_JIT:
+            self._given = Memory(*(each.view(np.recarray) if each.dtype.names else each for each in self.now))
+        elif self._given is None:
+            self._given = _Pointer(*self.now)
+        return self._given
+
+    @property
+    def state(self) -> Any:
+        """What changes in a run."""
+        return self.now.state[0]
+
+    def replace(self, **arrays: Array) -> None:
+        """Put other arrays in the place of some."""
+        if any(array is not getattr(self.now, name) for name, array in arrays.items()):
+            self.now, self._given = self.now._replace(**arrays), None
+
+    def with_room(self, name: str, count: int) -> Array:
+        """Return an array of records, or of numbers, once it has room for so many."""
+        values = grown(getattr(self.now, name), count)
+        self.replace(**{name: values})
+        return values
+
+    def append(self, name: str, values: Any) -> tuple[int, int]:
+        """Put values behind those of an array; return where they begin and end."""
+        before = getattr(self.now, name)
+        if len(values):
+            self.replace(**{name: np.concatenate([before, np.asarray(values, dtype=before.dtype)])})
+        return len(before), len(before) + len(values)

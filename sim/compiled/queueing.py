@@ -19,6 +19,13 @@ SERVED, GAVE_UP, REFUSED, QUEUED = range(4)
 SUSPENDED, ENDED, ASKS, NESTED = -1, -2, -3, -4
 """What a step returns instead of the next: the flow waits; is over; asks for a draw; lets others begin first."""
 BACKWARDS, MOVE, SECOND_TOKEN, NOTIFICATIONS, OUTCOME_MOVED = range(1, 6)
+BUGS = {
+    BACKWARDS: "the clock went back",
+    MOVE: "a status moved where the tables do not allow it",
+    SECOND_TOKEN: "a second token is open for the notice",
+    NOTIFICATIONS: "not one notification of a closed cart",
+    OUTCOME_MOVED: "a refused outcome changed a status",
+}
 """Bugs of the program that stop a run."""
 
 
@@ -252,13 +259,22 @@ def _start(w: Memory, number: int, now: float) -> float:
 def _change(w: Memory, number: int, at: float, workers: int) -> None:
     """Keep so many workers: the idle leave first, then whoever ends first, unless called back before that."""
     station = w.stations[number]
-    lo = station.free_at
-    everybody = np.concatenate((w.free[lo : lo + station.free], w.leaving[lo : lo + station.leaving]))
-    busy = np.sort(everybody[everybody > at])
-    too_many, idle = max(0, len(busy) - workers), max(0, workers - len(busy))
-    w.leaving[lo : lo + too_many] = busy[:too_many]
-    w.free[lo : lo + idle] = at
-    w.free[lo + idle : lo + workers] = busy[too_many:]
+    lo, busy = station.free_at, 0
+    ends = np.empty(station.free + station.leaving)
+    for place in range(station.free + station.leaving):
+        end = w.free[lo + place] if place < station.free else w.leaving[lo + place - station.free]
+        if end > at:
+            here = busy
+            while here > 0 and ends[here - 1] > end:
+                ends[here] = ends[here - 1]
+                here -= 1
+            ends[here] = end
+            busy += 1
+    too_many, idle = max(0, busy - workers), max(0, workers - busy)
+    for place in range(too_many):
+        w.leaving[lo + place] = ends[place]
+    for place in range(workers):
+        w.free[lo + place] = at if place < idle else ends[too_many + place - idle]
     station.leaving, station.free = too_many, workers
 
 

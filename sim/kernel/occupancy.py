@@ -105,6 +105,40 @@ class Occupancy:
         if len(self._asked) >= _TOGETHER:
             self._integrate()
 
+    def extend(self, asked: Array, until: Array, end: Array, served: Array) -> None:
+        """Note many calls at once, in order, as `serve`, `gave_up` and `refuse` note one; all of shape (n,).
+
+        A call that was `served` was so from `until` to `end`; any other was refused at `until`, when it arrived or had
+        waited in vain.
+        """
+        for at, count in zip(*np.unique(self._bins(until[~served]), return_counts=True), strict=True):
+            self._refused[int(at)] = self._refused.get(int(at), 0) + int(count)
+        waited = until > asked
+        first = 0
+        while first < len(asked):
+            part = slice(first, first + _TOGETHER - len(self._asked))
+            taken, had_waited = served[part], waited[part]
+            self._asked.extend(asked[part].tolist())
+            self._from.extend(until[part][taken].tolist())
+            self._until.extend(end[part][taken].tolist())
+            self._waits_from.extend(asked[part][had_waited].tolist())
+            self._waits_until.extend(until[part][had_waited].tolist())
+            if len(self._asked) >= _TOGETHER:
+                self._integrate()
+            first = part.stop
+
+    def queues(self, now: Array, lengths: Array) -> None:
+        """Note many lengths of the queue at once, as `queue` notes one."""
+        bins, place = np.unique(self._bins(now), return_inverse=True)
+        longest = np.zeros(len(bins))
+        np.maximum.at(longest, place, lengths)
+        for at, length in zip(bins.tolist(), longest.tolist(), strict=True):
+            self._longest[at] = max(self._longest.get(at, 0), int(length))
+
+    def _bins(self, at: Array) -> Array:
+        bins: Array = (at / self.bin_s).astype(np.int64)
+        return bins
+
     def queue(self, now: float, length: int) -> None:
         """Note the length of the queue after somebody joined it."""
         at = int(now / self.bin_s)
