@@ -19,6 +19,7 @@ from sim.compiled.codes import (
     IS_OF_ECS,
     KO,
     MALFORMED,
+    NODE,
     NONE,
     OK,
     SOGLIA,
@@ -134,7 +135,7 @@ def at_node(w: Memory, f: int, started: int, told: int) -> int:
     work = flow.work
     if settings.node_hi > settings.node_lo:
         work = work * factor_at(w, settings.node_lo, settings.node_hi, now)
-    taken, start, leaves, killed = submit(w, 0, now, work)
+    taken, start, leaves, killed = submit(w, NODE, now, work)
     flow.started, flow.leaves, flow.killed = start, leaves, killed
     if not taken:
         flow.started = nan
@@ -176,7 +177,7 @@ def call(w: Memory, f: int) -> int:
         flow.pc = CALL
         s.asked = ASK_CALLEE
         return ASKS
-    flow.left = up_from(w, 0, flow.leaves)
+    flow.left = up_from(w, NODE, flow.leaves)
     flow.asked = flow.left
     if w.callees[flow.callee].pool < 0:
         return CALL_LEAVES
@@ -226,7 +227,7 @@ def leaves(w: Memory, f: int) -> int:
     flow.c_gives_up = flow.left + flow.c_timeout
     flow.c_arrives = flow.left + flow.c_out
     if flow.c_arrives > flow.c_gives_up:
-        flow.answer, flow.at = TIMEOUT, up_from(w, 0, flow.c_gives_up)
+        flow.answer, flow.at = TIMEOUT, up_from(w, NODE, flow.c_gives_up)
         flow.done, flow.served, flow.end = inf, nan, END_OK
         if flow.c_arrives < inf:
             g = fork(w, f, CALL_ARRIVED)
@@ -284,7 +285,7 @@ def _served(w: Memory, f: int) -> int:
     flow = w.flows[f]
     if flow.late:
         flow.answer, flow.at = TIMEOUT, flow.c_gives_up
-    flow.at = up_from(w, 0, flow.at)
+    flow.at = up_from(w, NODE, flow.at)
     count_call(w, flow.called, w.callees[flow.callee].code, flow.answer, flow.left, flow.at - flow.left)
     return LATE_CALL if flow.late else CALL_SERVED
 

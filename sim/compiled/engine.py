@@ -254,11 +254,11 @@ def _empty(scenario: Scenario, arrivals: Array, settings: Array) -> Memory:
     there = {
         "settings": settings,
         "state": room(memory.STATE, 1),
-        "stack": np.zeros(64, dtype=np.int32),
+        "stack": np.zeros(64, dtype=np.int64),
         "arrivals": arrivals,
         "block": room(TRY_DRAWS, _BLOCK),
         "block_notices": room(NOTICE_DRAWS, _BLOCK * places),
-        "callee_of": np.full(int(starts[-1]), -1, dtype=np.int32),
+        "callee_of": np.full(int(starts[-1]), -1, dtype=np.int64),
         "group_starts": starts.astype(np.int64),
         "outcome_timeout_s": np.array([psp.outcome_timeout for psp in psps], dtype=float),
         "outcome_slot_s": np.array([psp.outcome_slot for psp in psps], dtype=float),

@@ -28,7 +28,9 @@ from sim.compiled.codes import (
     CLOSE_REJECTED,
     END_HANG,
     END_KO,
+    FIRST,
     KO,
+    NODE,
     NONE,
     NOTIFY,
     OK,
@@ -155,7 +157,7 @@ def try_drawn(w: Memory, f: int) -> int:
     flow = w.flows[f]
     attempt, size = w.tries[flow.attempt], size_of(w, flow.attempt)
     if size == 1:
-        return activation_begins(w, f, 0, attempt.started_s)
+        return activation_begins(w, f, FIRST, attempt.started_s)
     attempt.lanes = attempt.lanes_left = min(w.settings[0].parallel_activations, size)
     attempt.next_notice, attempt.latest_s = 0, attempt.started_s
     return LANES
@@ -631,7 +633,7 @@ def outcome_entered(w: Memory, f: int) -> int:
     t = flow.attempt
     flow.todo = outcome(w, f, t, s.now)
     if flow.todo:
-        send_payment_result(w, t, OK, up_from(w, 0, flow.leaves))
+        send_payment_result(w, t, OK, up_from(w, NODE, flow.leaves))
         for a in range(t * places, t * places + size_of(w, t)):
             w.activations[a].paid_s = s.now
     if flow.killed:

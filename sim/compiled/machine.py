@@ -13,9 +13,12 @@ from sim.compiled.codes import (
     CANCELLED,
     CLOSE_LATE,
     CLOSE_NOT_DELIVERED,
+    FIRST,
     KO,
     MISSING_ACCEPTED,
     MISSING_UNKNOWN,
+    NOBODY,
+    NODE,
     NONE,
     NOT_PAID_ENDING,
     NOTIFIED,
@@ -200,7 +203,7 @@ def _step(w: Memory, f: int, pc: int) -> int:  # noqa: C901, PLR0912, PLR0915 - 
     if pc == RECEIPT_ENTERED:
         return flows.receipt_entered(w, f)
     if pc == TRY:
-        return flows.new_try(w, f, 0, w.carts[w.flows[f].cart].arrived_s)
+        return flows.new_try(w, f, FIRST, w.carts[w.flows[f].cart].arrived_s)
     if pc == TRY_DRAWN:
         return flows.try_drawn(w, f)
     if pc == LANES:
@@ -269,7 +272,7 @@ def _arrive_next(w: Memory, f: int) -> int:
         position = w.positions[c * settings.places + notice]
         position.status, position.activating, position.payment = 0, False, -1
     more = flow.index < len(w.arrivals) and flow.index % TOGETHER != 0
-    return begin(w, f, ARRIVE_NEXT if more else ARRIVE, flow_of(w, c, -1, TRY))
+    return begin(w, f, ARRIVE_NEXT if more else ARRIVE, flow_of(w, c, NOBODY, TRY))
 
 
 # --- carts that are over ---------------------------------------------------------------------------------------------
@@ -428,7 +431,7 @@ def _waited_s(w: Memory, t: int) -> float:
 def _sweep(w: Memory, f: int) -> int:
     """Run `mod3CancelV2`: cancel what is past its deadline, and note why (R15); a Node that is down runs no job."""
     s, flow = w.state[0], w.flows[f]
-    if calls.up_from(w, 0, s.now) != s.now:
+    if calls.up_from(w, NODE, s.now) != s.now:
         return JOB_DONE
     unclosed = ledger.expire_unclosed(w, s.now)
     ledger.expire_strays(w, s.now)
@@ -458,7 +461,7 @@ def _sweep(w: Memory, f: int) -> int:
 def _send_pending(w: Memory, f: int) -> int:
     """Run `paSendRt`: send pending receipts again (R11)."""
     s, places = w.state[0], w.settings[0].places
-    if calls.up_from(w, 0, s.now) == s.now:
+    if calls.up_from(w, NODE, s.now) == s.now:
         for place in range(s.pending):
             a = w.pending[place]
             ledger.send_again(w, a)

@@ -11,10 +11,12 @@ import numpy as np
 from numba import config, types
 from numba.experimental import structref
 
+from sim.compiled.jit import entry, sources
+
 Array = Any
 """Arrays of records, which have their fields as attributes; numpy's types do not tell which."""
 
-_F, _I, _L, _S, _B = "f8", "i4", "i8", "i2", "?"
+_F, _I, _B = "f8", "i8", "?"
 
 
 def _record(**fields: Any) -> np.dtype[Any]:
@@ -28,7 +30,7 @@ TRY_DRAWS = _record(
     close=CALL_DRAWS, notify=CALL_DRAWS, outcome=CALL_DRAWS,
 )  # fmt: skip
 NOTICE_DRAWS = _record(
-    ec_group=_I, ec=_I, amount_cents=_L, activate=CALL_DRAWS, ask=CALL_DRAWS, receipt=CALL_DRAWS
+    ec_group=_I, ec=_I, amount_cents=_I, activate=CALL_DRAWS, ask=CALL_DRAWS, receipt=CALL_DRAWS
 )  # fmt: skip
 
 SETTINGS = _record(
@@ -44,14 +46,14 @@ SETTINGS = _record(
 """What does not change in a run. `node_lo` and `node_hi` are the edges of the Node's slow-downs, if it has any."""
 
 STATE = _record(
-    now=_F, entries=_L, scheduled=_I, stacked=_I, asked=_I, jobs=_I, carts=_L, finished=_L, open_tokens=_L,
-    expirable=_L, sendable=_L, error=_I, error_cart=_L, logged=_I, rows=_I, cart_rows=_I, waiting=_I, opened=_I,
+    now=_F, entries=_I, scheduled=_I, stacked=_I, asked=_I, jobs=_I, carts=_I, finished=_I, open_tokens=_I,
+    expirable=_I, sendable=_I, error=_I, error_cart=_I, logged=_I, rows=_I, cart_rows=_I, waiting=_I, opened=_I,
     closed=_I, pending=_I, strays=_I, free_carts=_I, free_tries=_I, free_flows=_I, free_waiters=_I, pool_waiters=_I, queued=_I,
-    free_places=_I, block_start=_L, block_end=_L, moves=_L,
+    free_places=_I, block_start=_I, block_end=_I, moves=_I,
 )  # fmt: skip
 """What changes: the clock, and how much of each array is in use."""
 
-ENTRY = _record(at=_F, number=_L, kind=_I, slot=_I)
+ENTRY = _record(at=_F, number=_I, kind=_I, slot=_I)
 FLOW = _record(
     pc=_I, cart=_I, attempt=_I, notice=_I, send=_I, main=_B, beside=_B,
     # a call to the Node: what was drawn of it, and how its caller listens
@@ -69,8 +71,8 @@ FLOW = _record(
 """A flow that is under way, like a process of the SimPy model: where it goes on (`pc`), and what it knows there."""
 
 CART = _record(
-    number=_L, arrived_s=_F, measured=_B, notices=_I, psp=_I, tries=_I, first=_I, last=_I, side_flows=_I, ec_closed=_I,
-    amount_cents=_L,
+    number=_I, arrived_s=_F, measured=_B, notices=_I, psp=_I, tries=_I, first=_I, last=_I, side_flows=_I, ec_closed=_I,
+    amount_cents=_I,
 )
 TRY = _record(
     cart=_I, number=_I, next=_I, flow=_I, started_s=_F, activated_s=_F, close_sent_s=_F, booked_s=_F, known_s=_F,
@@ -90,14 +92,14 @@ STRAY = _record(position=_I, activation=_I, deadline=_F)
 """A second token of one activation, given to a send of which Checkout has long ceased to think: it blocks the notice."""
 
 STATION = _record(
-    unlimited=_B, planned=_B, any_order=_B, queue_limit=_L, occupancy=_I, free_at=_I, free=_I, leaving=_I,
-    change=_I, change_end=_I, down_lo=_I, down_hi=_I, kill_lo=_I, kill_hi=_I, head=_I, tail=_I, waiting=_L,
+    unlimited=_B, planned=_B, any_order=_B, queue_limit=_I, occupancy=_I, free_at=_I, free=_I, leaving=_I,
+    change=_I, change_end=_I, down_lo=_I, down_hi=_I, kill_lo=_I, kill_hi=_I, head=_I, tail=_I, waiting=_I,
 )  # fmt: skip
 """Workers: `free` of them in `Memory.free` from `free_at` on, `leaving` of them in `Memory.leaving` from there on."""
 CALLEE = _record(code=_I, station=_I, pool=_I, trouble_lo=_I, trouble_hi=_I)
 TROUBLE = _record(effect=_I, primitive=_I, lo=_I, hi=_I, edge_lo=_I, edge_hi=_I, share=_F)
 POOL = _record(
-    permits=_I, free=_I, queue_limit=_L, wait_limit_s=_F, occupancy=_I, returning_at=_I, returning=_I, head=_I, tail=_I,
+    permits=_I, free=_I, queue_limit=_I, wait_limit_s=_F, occupancy=_I, returning_at=_I, returning=_I, head=_I, tail=_I,
     waiting=_I, wakes_at=_F,
 )  # fmt: skip
 WAITER = _record(
@@ -110,13 +112,13 @@ LOG = _record(occupancy=_I, kind=_I, asked=_F, start=_F, end=_F)
 WINDOW = _record(start=_F, end=_F)
 
 PAYMENT_ROW = _record(
-    cart=_L, attempt=_I, notice=_I, cart_size=_I, psp=_I, ec_group=_I, ec=_I, amount_cents=_L, measured=_B,
+    cart=_I, attempt=_I, notice=_I, cart_size=_I, psp=_I, ec_group=_I, ec=_I, amount_cents=_I, measured=_B,
     requested_s=_F, issued_s=_F, fault=_I, authorised_s=_F, closed_s=_F, notified_s=_F, answered_s=_F, notify_answer=_I,
     outcome_s=_F, paid_s=_F, cancelled_s=_F, cancel_cause=_I, receipt_s=_F, receipt_sends=_I, reversal_requested_s=_F,
     reversal_cause=_I, receipt_refused=_B, status=_I,
 )  # fmt: skip
 CART_ROW = _record(
-    cart=_L, arrived_s=_F, cart_size=_I, psp=_I, amount_cents=_L, measured=_B, tries=_I, waited_s=_F, redirected_s=_F,
+    cart=_I, arrived_s=_F, cart_size=_I, psp=_I, amount_cents=_I, measured=_B, tries=_I, waited_s=_F, redirected_s=_F,
     settled_s=_F, ending=_I,
 )  # fmt: skip
 
@@ -177,13 +179,14 @@ class Memory(NamedTuple):
     recipient_moves: Array
 
 
-_NUMBER, _REAL = np.dtype("i4"), np.dtype("f8")
+_SOURCES = sources()
+_NUMBER, _REAL = np.dtype("i8"), np.dtype("f8")
 GROWING: dict[str, np.dtype[Any]] = {
     "heap": ENTRY, "flows": FLOW, "free_flows": _NUMBER, "carts": CART, "free_carts": _NUMBER, "waiting": _NUMBER,
     "tries": TRY, "free_tries": _NUMBER, "try_draws": TRY_DRAWS, "activations": ACTIVATION,
     "notice_draws": NOTICE_DRAWS, "positions": POSITION, "opened": _NUMBER, "closed": _NUMBER, "pending": _NUMBER,
     "strays": STRAY, "callees": CALLEE, "stations": STATION, "free": _REAL, "leaving": _REAL, "change_at": _REAL,
-    "change_workers": np.dtype("i8"), "windows": WINDOW, "edges": _REAL, "factors": _REAL, "troubles": TROUBLE,
+    "change_workers": _NUMBER, "windows": WINDOW, "edges": _REAL, "factors": _REAL, "troubles": TROUBLE,
     "pools": POOL, "returning": _REAL, "waiters": WAITER, "free_waiters": _NUMBER, "places": WAIT,
     "free_places": _NUMBER, "log": LOG,
 }  # fmt: skip
@@ -192,7 +195,14 @@ GROWING: dict[str, np.dtype[Any]] = {
 
 @structref.register
 class _Arrays(types.StructRef):
-    """The type of `Memory` in compiled functions, which is passed on by one pointer."""
+    """The type of `Memory` in compiled functions, which is passed on by one pointer.
+
+    There is only one, so that its name need not spell out what all arrays are of: every compiled function bears it.
+    """
+
+    def __init__(self, fields: Any) -> None:
+        super().__init__(fields)
+        self.name = f"Memory{_SOURCES}"
 
     def preprocess_fields(self, fields: Any) -> Any:
         """Forget values that are known when a function is compiled."""
@@ -200,14 +210,15 @@ class _Arrays(types.StructRef):
 
 
 class _Pointer(structref.StructRefProxy):  # type: ignore[misc]
-    """A `Memory` as compiled functions take it."""
-
-    def __new__(cls, *arrays: Array) -> Any:
-        """Take the arrays of a `Memory`."""
-        return structref.StructRefProxy.__new__(cls, *arrays)
+    """A `Memory` as Python sees that of compiled functions: nothing but a reference."""
 
 
 structref.define_proxy(_Pointer, _Arrays, list(Memory._fields))
+
+
+@entry
+def _pointer_to(*arrays: Array) -> Any:
+    return _Pointer(*arrays)
 
 
 def room(kind: np.dtype[Any], count: int) -> Array:
@@ -237,7 +248,7 @@ class Arrays:
         if self._given is None and config.DISABLE_JIT:
             self._given = Memory(*(each.view(np.recarray) if each.dtype.names else each for each in self.now))
         elif self._given is None:
-            self._given = _Pointer(*self.now)
+            self._given = _pointer_to(*self.now)
         return self._given
 
     @property
