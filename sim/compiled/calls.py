@@ -8,6 +8,7 @@ from math import inf, nan
 
 import numpy as np
 
+from sim.compiled import steps
 from sim.compiled.codes import (
     END_HANG,
     END_KO,
@@ -44,27 +45,6 @@ from sim.compiled.queueing import (
     unheard,
     wait,
 )
-from sim.compiled.steps import (
-    ASK_CALLEE,
-    ASK_MIX,
-    ASK_REPLY,
-    CALL,
-    CALL_ARRIVED,
-    CALL_GRANTED,
-    CALL_LEAVES,
-    CALL_LOSES,
-    CALL_OVER,
-    CALL_PERMIT,
-    CALL_SERVED,
-    CALL_TAKEN,
-    LATE_CALL,
-    LIMITS_US,
-    OUTAGE,
-    PARTITION,
-    LOST_REPLIES,
-    MIX,
-    SLOWDOWN,
-)
 
 # --- counters --------------------------------------------------------------------------------------------------------
 
@@ -83,8 +63,8 @@ def count_call(w: Memory, primitive: int, code: int, answer: int, sent: float, t
         counts = w.counts[primitive, counterpart_of(w, primitive, code), answer]
         us = np.rint(took_s * 1e3 * 1e3)  # so that 2 s are 2 s, whatever the last bit of a sum
         counts[0] += 1
-        for place in range(len(LIMITS_US)):
-            counts[place + 1] += us > LIMITS_US[place]
+        for place in range(len(steps.LIMITS_US)):
+            counts[place + 1] += us > steps.LIMITS_US[place]
 
 
 @compiled
@@ -174,16 +154,16 @@ def call(w: Memory, f: int) -> int:
     """Send a call of the Node that may leave at `leaves`; it leaves when it has its connection."""
     s, flow = w.state[0], w.flows[f]
     if flow.callee < 0:
-        flow.pc = CALL
-        s.asked = ASK_CALLEE
+        flow.pc = steps.CALL
+        s.asked = steps.ASK_CALLEE
         return ASKS
     flow.left = up_from(w, NODE, flow.leaves)
     flow.asked = flow.left
     if w.callees[flow.callee].pool < 0:
-        return CALL_LEAVES
+        return steps.CALL_LEAVES
     if flow.left > s.now:
-        return wait(w, f, flow.left, CALL_PERMIT)
-    return CALL_PERMIT
+        return wait(w, f, flow.left, steps.CALL_PERMIT)
+    return steps.CALL_PERMIT
 
 
 @compiled
@@ -192,11 +172,11 @@ def permit(w: Memory, f: int) -> int:
     flow = w.flows[f]
     got = acquire(w, w.callees[flow.callee].pool, f)
     if got < 0:
-        return await_permit(w, f, CALL_GRANTED)
+        return await_permit(w, f, steps.CALL_GRANTED)
     if got == 0:
         return refused(w, f)
     flow.left = w.state[0].now
-    return CALL_LEAVES
+    return steps.CALL_LEAVES
 
 
 @compiled
@@ -206,7 +186,7 @@ def granted(w: Memory, f: int) -> int:
     if not w.waiters[flow.waiter].granted:
         return refused(w, f)
     flow.left = w.state[0].now
-    return CALL_LEAVES
+    return steps.CALL_LEAVES
 
 
 @compiled
@@ -216,7 +196,7 @@ def refused(w: Memory, f: int) -> int:
     count_refusal(w, flow.called, w.callees[flow.callee].code, SOGLIA, flow.asked)
     flow.answer, flow.at, flow.left = NONE, w.state[0].now, w.state[0].now
     flow.done, flow.served, flow.end = inf, nan, END_OK
-    return CALL_OVER
+    return steps.CALL_OVER
 
 
 @compiled
@@ -230,15 +210,15 @@ def leaves(w: Memory, f: int) -> int:
         flow.answer, flow.at = TIMEOUT, up_from(w, NODE, flow.c_gives_up)
         flow.done, flow.served, flow.end = inf, nan, END_OK
         if flow.c_arrives < inf:
-            g = fork(w, f, CALL_ARRIVED)
+            g = fork(w, f, steps.CALL_ARRIVED)
             w.flows[g].late = True
             enter(w, flow.c_arrives, FLOW, g)
         else:
             count_call(w, flow.called, callee.code, TIMEOUT, flow.left, flow.at - flow.left)
-        return CALL_SERVED
+        return steps.CALL_SERVED
     if callee.pool >= 0 or not w.stations[callee.station].any_order:
-        return wait(w, f, flow.c_arrives, CALL_ARRIVED)
-    return CALL_ARRIVED
+        return wait(w, f, flow.c_arrives, steps.CALL_ARRIVED)
+    return steps.CALL_ARRIVED
 
 
 @compiled
@@ -253,23 +233,23 @@ def arrived(w: Memory, f: int) -> int:
         trouble = w.troubles[number]
         if trouble.primitive >= 0 and trouble.primitive != flow.called:
             continue
-        if trouble.effect == SLOWDOWN:
+        if trouble.effect == steps.SLOWDOWN:
             flow.factor *= factor_at(w, trouble.edge_lo, trouble.edge_hi, now)
         elif covers(w, trouble.lo, trouble.hi, now):
-            if trouble.effect == PARTITION:
+            if trouble.effect == steps.PARTITION:
                 return _nothing_heard(w, f)
-            if trouble.effect == OUTAGE:
+            if trouble.effect == steps.OUTAGE:
                 down = True
-            elif trouble.effect == MIX:
+            elif trouble.effect == steps.MIX:
                 flow.mix = number
     if down:
         flow.c_end, flow.c_work = END_UNREACHABLE, 0.0
         flow.factor = 1.0
     elif flow.mix >= 0:
-        flow.pc = CALL_TAKEN
-        w.state[0].asked = ASK_MIX
+        flow.pc = steps.CALL_TAKEN
+        w.state[0].asked = steps.ASK_MIX
         return ASKS
-    return CALL_TAKEN
+    return steps.CALL_TAKEN
 
 
 @compiled
@@ -287,7 +267,7 @@ def _served(w: Memory, f: int) -> int:
         flow.answer, flow.at = TIMEOUT, flow.c_gives_up
     flow.at = up_from(w, NODE, flow.at)
     count_call(w, flow.called, w.callees[flow.callee].code, flow.answer, flow.left, flow.at - flow.left)
-    return LATE_CALL if flow.late else CALL_SERVED
+    return steps.LATE_CALL if flow.late else steps.CALL_SERVED
 
 
 @compiled
@@ -323,12 +303,12 @@ def taken(w: Memory, f: int) -> int:
         trouble = w.troubles[number]
         strikes = trouble.primitive < 0 or trouble.primitive == flow.called
         if strikes and trouble.lo < trouble.hi and covers(w, trouble.lo, trouble.hi, served):
-            if trouble.effect == PARTITION:
+            if trouble.effect == steps.PARTITION:
                 return _nothing_heard(w, f)
-            asks |= trouble.effect == LOST_REPLIES
+            asks |= trouble.effect == steps.LOST_REPLIES
     if asks:
-        flow.pc = CALL_LOSES
-        w.state[0].asked = ASK_REPLY
+        flow.pc = steps.CALL_LOSES
+        w.state[0].asked = steps.ASK_REPLY
         return ASKS
     return _served(w, f)
 
@@ -341,9 +321,9 @@ def loses(w: Memory, f: int) -> int:
     for number in range(callee.trouble_lo, callee.trouble_hi):
         trouble = w.troubles[number]
         strikes = trouble.primitive < 0 or trouble.primitive == flow.called
-        if strikes and trouble.effect == LOST_REPLIES and covers(w, trouble.lo, trouble.hi, flow.served):
-            if flow.uniform < trouble.share:
-                return _nothing_heard(w, f)
+        lost = strikes and trouble.effect == steps.LOST_REPLIES and flow.uniform < trouble.share
+        if lost and covers(w, trouble.lo, trouble.hi, flow.served):
+            return _nothing_heard(w, f)
     return _served(w, f)
 
 
@@ -354,7 +334,7 @@ def served(w: Memory, f: int) -> int:
     pool = w.callees[flow.callee].pool
     if pool >= 0:
         release_at(w, pool, flow.at, flow.asked, flow.left)
-    return CALL_OVER
+    return steps.CALL_OVER
 
 
 @compiled
@@ -362,6 +342,6 @@ def cut_off(w: Memory, callee: int, at: float) -> bool:
     """Whether the link to the Node is cut at a moment, for whatever this actor sends of its own accord."""
     for number in range(w.callees[callee].trouble_lo, w.callees[callee].trouble_hi):
         trouble = w.troubles[number]
-        if trouble.effect == PARTITION and trouble.primitive < 0 and covers(w, trouble.lo, trouble.hi, at):
+        if trouble.effect == steps.PARTITION and trouble.primitive < 0 and covers(w, trouble.lo, trouble.hi, at):
             return True
     return False

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sim.compiled.jit import numbers
 from sim.model.ends import CallEnd
 from sim.model.recorder import OF_ECS, PRIMITIVE_NAMES
 from sim.protocol.faults import Fault
@@ -26,23 +27,18 @@ from sim.records import ANSWERS, CANCEL_CAUSES, ENDINGS, FAULTS, REVERSAL_CAUSES
 Array = npt.NDArray[Any]
 
 
-
-def _codes(places: Iterable[int]) -> tuple[np.int64, ...]:
-    return tuple(map(np.int64, places))
-
-
-NONE, NOBODY, NODE, FIRST = _codes((0, -1, 0, 0))
+NONE, NOBODY, NODE, FIRST = numbers((0, -1, 0, 0))
 """No answer, status or cause; no slot; the station of the Node; and the first try, or the first notice of a cart."""
 
 # --- how a call ends, at its callee and for its caller ---------------------------------------------------------------
 
-END_OK, END_HANG, END_LOST_REPLY, END_LOST_REQUEST, END_UNREACHABLE, END_MALFORMED, END_KO = _codes(CallEnd)
-OK, KO, MALFORMED, TIMEOUT, UNREACHABLE = _codes(ANSWERS.index(answer.value) for answer in Answer)
+END_OK, END_HANG, END_LOST_REPLY, END_LOST_REQUEST, END_UNREACHABLE, END_MALFORMED, END_KO = numbers(CallEnd)
+OK, KO, MALFORMED, TIMEOUT, UNREACHABLE = numbers(ANSWERS.index(answer.value) for answer in Answer)
 """Answers; `OK` and `KO` are outcomes and replies too, and `NONE` is a reply that was not usable."""
 
 # --- primitives ------------------------------------------------------------------------------------------------------
 
-ACTIVATE, ASK, CLOSE, NOTIFY, OUTCOME, RESULT, RECEIPT = _codes(
+ACTIVATE, ASK, CLOSE, NOTIFY, OUTCOME, RESULT, RECEIPT = numbers(
     PRIMITIVE_NAMES.index(name)
     for name in (
         "activatePaymentNoticeV2",
@@ -59,26 +55,31 @@ IS_OF_ECS = np.array([name in OF_ECS for name in PRIMITIVE_NAMES])
 # --- faults and causes -----------------------------------------------------------------------------------------------
 
 
-def fault_code(fault: Fault) -> np.int64:
+def fault_code(fault: Fault) -> int:
     """Return the place of a fault among the names of the records."""
-    return np.int64(FAULTS.index(fault.value))
+    return FAULTS.index(fault.value)
 
 
-IN_CORSO = fault_code(Fault.PPT_PAGAMENTO_IN_CORSO)
-ATTIVAZIONE_IN_CORSO = fault_code(Fault.PPT_ATTIVAZIONE_IN_CORSO)
-DUPLICATO = fault_code(Fault.PPT_PAGAMENTO_DUPLICATO)
-SOGLIA = fault_code(Fault.PPT_SUPERAMENTOSOGLIA)
-GIA_ACQUISITO = fault_code(Fault.PPT_ESITO_GIA_ACQUISITO)
-SEMANTICA = fault_code(Fault.PPT_SEMANTICA)
-SCADUTO = fault_code(Fault.PPT_TOKEN_SCADUTO)
-TRANSPORT = np.int64(FAULTS.index("transport"))
+IN_CORSO, ATTIVAZIONE_IN_CORSO, DUPLICATO, SOGLIA, GIA_ACQUISITO, SEMANTICA, SCADUTO = numbers(
+    fault_code(fault)
+    for fault in (
+        Fault.PPT_PAGAMENTO_IN_CORSO,
+        Fault.PPT_ATTIVAZIONE_IN_CORSO,
+        Fault.PPT_PAGAMENTO_DUPLICATO,
+        Fault.PPT_SUPERAMENTOSOGLIA,
+        Fault.PPT_ESITO_GIA_ACQUISITO,
+        Fault.PPT_SEMANTICA,
+        Fault.PPT_TOKEN_SCADUTO,
+    )
+)
+(TRANSPORT,) = numbers([FAULTS.index("transport")])
 FAULT_OF_EC = np.array([fault_code(OF_EC[Answer(name)]) if name in set(OF_EC) else NONE for name in ANSWERS])
 """How the Node says to the caller of an activation what it made of its call to the EC, by answer."""
 
 (
     ABANDONED, ACTIVATION_FAILED, CLOSE_LATE, CLOSE_NOT_DELIVERED, MISSING_ACCEPTED, MISSING_UNKNOWN, USER_CANCELLED,
     AUTHORISATION_DENIED, CLOSE_REJECTED, PSP_REFUSED, PSP_UNREACHABLE,
-) = _codes(
+) = numbers(
     CANCEL_CAUSES.index(name)
     for name in (
         "abandoned", "activation_failed", "close_late", "close_not_delivered", "outcome_missing_accepted",
@@ -86,22 +87,22 @@ FAULT_OF_EC = np.array([fault_code(OF_EC[Answer(name)]) if name in set(OF_EC) el
         "psp_unreachable",
     )
 )  # fmt: skip
-BACK_REFUSED, BACK_UNREACHABLE, BACK_EXPIRED, BACK_REJECTED, BACK_NOT_DELIVERED = _codes(
+BACK_REFUSED, BACK_UNREACHABLE, BACK_EXPIRED, BACK_REJECTED, BACK_NOT_DELIVERED = numbers(
     REVERSAL_CAUSES.index(name)
     for name in ("psp_refused", "psp_unreachable", "token_expired", "close_rejected", "close_not_delivered")
 )
-PAID_ENDING, NOT_PAID_ENDING, UNKNOWN_ENDING = _codes(map(ENDINGS.index, ("paid", "not_paid", "unknown")))
+PAID_ENDING, NOT_PAID_ENDING, UNKNOWN_ENDING = numbers(map(ENDINGS.index, ("paid", "not_paid", "unknown")))
 
 # --- statuses --------------------------------------------------------------------------------------------------------
 
 (
     PAYING, RESERVED, SENT, ACCEPTED, REFUSED, UNKNOWN, SEND_ERROR, PAID, NOTICE_GENERATED, NOTICE_SENT, NOTIFIED,
     CANCELLED,
-) = _codes(STATUSES.index(status) for status in PaymentStatus)  # fmt: skip
+) = numbers(STATUSES.index(status) for status in PaymentStatus)  # fmt: skip
 POSITIONS = (None, *PositionStatus)
-P_PAYING, P_INSERTED, P_PAID, P_NOTIFIED = _codes(POSITIONS.index(status) for status in PositionStatus)
+P_PAYING, P_INSERTED, P_PAID, P_NOTIFIED = numbers(POSITIONS.index(status) for status in PositionStatus)
 RECIPIENTS = (None, *RecipientStatus)
-R_GENERATED, R_SENT, R_PENDING, R_NOTIFIED = _codes(RECIPIENTS.index(status) for status in RecipientStatus)
+R_GENERATED, R_SENT, R_PENDING, R_NOTIFIED = numbers(RECIPIENTS.index(status) for status in RecipientStatus)
 
 
 def _moves(table: Mapping[Any, Iterable[Any]], statuses: tuple[Any, ...]) -> Array:

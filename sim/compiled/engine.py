@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from sim.compiled import codes, memory, steps, tables
 from sim.compiled.machine import MARGIN, advance, finish_all
-from sim.compiled.memory import NOTICE_DRAWS, TRY_DRAWS, Arrays, Memory, grown, room
+from sim.compiled.memory import NOTICE_DRAWS, TRY_DRAWS, Arrays, Memory, room
 from sim.compiled.peers import Peers
 from sim.compiled.queueing import BUGS, QUEUED, SERVED
 from sim.kernel.clock import Clock

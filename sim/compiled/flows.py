@@ -6,6 +6,7 @@ and returns the next one (`steps.py`).
 
 from math import inf, isnan, nan
 
+from sim.compiled import steps
 from sim.compiled.calls import (
     at_node,
     count_call,
@@ -57,49 +58,7 @@ from sim.compiled.ledger import (
     size_of,
 )
 from sim.compiled.memory import Memory
-from sim.compiled.queueing import ASKS, ENDED, FLOW, SUSPENDED, begin, enter, flow_of, fork, wait
-from sim.compiled.steps import (
-    ACTIVATED,
-    ACTIVATION_ANSWERED,
-    ACTIVATION_AT_NODE,
-    ACTIVATION_ENTERED,
-    ACTIVATION_HEARD,
-    ACTIVATION_SENDS,
-    ACTIVATION_STARTED,
-    ACTIVATION_TOLD,
-    ASK_CALL,
-    ASK_TRY,
-    CALL,
-    CLOSE_AT_NODE,
-    CLOSE_HEARD,
-    CLOSE_AGAIN,
-    CLOSE_SENDS,
-    CLOSE_STARTED,
-    CLOSE_TOLD,
-    FOLLOW,
-    JOINED,
-    LANE,
-    LANES,
-    NO_ANSWER,
-    NOTIFICATION_ANSWERED,
-    NOTIFICATION_ENTERED,
-    OUTCOME_AT_NODE,
-    OUTCOME_DUE,
-    OUTCOME_ENTERED,
-    OUTCOME_HEARD,
-    OUTCOME_AGAIN,
-    RECEIPTS,
-    RECEIPT_ANSWERED,
-    OUTCOME_SENDS,
-    OUTCOME_STARTED,
-    OUTCOME_TOLD,
-    OVER,
-    RECEIPT_ENTERED,
-    RECEIPT_SENDS,
-    TRY_DRAWN,
-    TRY_OVER,
-    TRY_RETURNS,
-)
+from sim.compiled.queueing import ASKS, FLOW, SUSPENDED, begin, enter, flow_of, fork, wait
 
 
 @compiled
@@ -147,8 +106,8 @@ def new_try(w: Memory, f: int, number: int, started_s: float) -> int:
         w.try_draws[t] = w.block[place]
         for notice in range(cart.notices):
             w.notice_draws[t * places + notice] = w.block_notices[place * places + notice]
-        return TRY_DRAWN
-    return asks(w, f, ASK_TRY, TRY_DRAWN)
+        return steps.TRY_DRAWN
+    return asks(w, f, steps.ASK_TRY, steps.TRY_DRAWN)
 
 
 @compiled
@@ -160,7 +119,7 @@ def try_drawn(w: Memory, f: int) -> int:
         return activation_begins(w, f, FIRST, attempt.started_s)
     attempt.lanes = attempt.lanes_left = min(w.settings[0].parallel_activations, size)
     attempt.next_notice, attempt.latest_s = 0, attempt.started_s
-    return LANES
+    return steps.LANES
 
 
 @compiled
@@ -169,12 +128,12 @@ def lanes(w: Memory, f: int) -> int:
     flow = w.flows[f]
     attempt = w.tries[flow.attempt]
     if attempt.lanes == 0:
-        flow.pc = JOINED
+        flow.pc = steps.JOINED
         return SUSPENDED
     attempt.lanes -= 1
-    g = flow_of(w, flow.cart, flow.attempt, LANE)
+    g = flow_of(w, flow.cart, flow.attempt, steps.LANE)
     w.flows[g].known = attempt.started_s
-    return begin(w, f, LANES, g)
+    return begin(w, f, steps.LANES, g)
 
 
 @compiled
@@ -182,7 +141,7 @@ def joined(w: Memory, f: int) -> int:
     """Go on after the last of the lanes."""
     flow = w.flows[f]
     flow.known = w.tries[flow.attempt].latest_s
-    return ACTIVATED
+    return steps.ACTIVATED
 
 
 @compiled
@@ -197,7 +156,7 @@ def lane(w: Memory, f: int) -> int:
     attempt.lanes_left -= 1
     if attempt.lanes_left == 0:
         enter(w, s.now, FLOW, attempt.flow)
-    return OVER
+    return steps.OVER
 
 
 @compiled
@@ -213,11 +172,11 @@ def activated(w: Memory, f: int) -> int:
     flow.ends_none = False
     if attempt.failed:
         flow.failed_at = flow.known
-        return TRY_RETURNS
+        return steps.TRY_RETURNS
     flow.failed_at = nan
     if draws.abandons:
         attempt.abandoned = True
-        return TRY_RETURNS
+        return steps.TRY_RETURNS
     thought = flow.known + draws.think_s
     if draws.cancels:
         flow.ends_none = True
@@ -235,13 +194,13 @@ def try_returns(w: Memory, f: int) -> int:
     """End a try of the citizen's, or a flow beside it; `failed_at` is NaN when there is nothing to try again."""
     flow = w.flows[f]
     if not flow.main:
-        return OVER
+        return steps.OVER
     attempt, draws = w.tries[flow.attempt], w.try_draws[flow.attempt]
     if draws.denied and not draws.cancels and not attempt.failed and not attempt.abandoned:
         flow.failed_at = attempt.close_sent_s
     number = attempt.number + 1
     if flow.ends_none or isnan(flow.failed_at) or not draws.comes_back or number == w.settings[0].max_tries:
-        return TRY_OVER
+        return steps.TRY_OVER
     return new_try(w, f, number, flow.failed_at + draws.wait_s)
 
 
@@ -258,7 +217,7 @@ def activation_begins(w: Memory, f: int, notice: int, sent: float) -> int:
     flow.out, flow.work, flow.back = drawn.out_s, drawn.work_s, drawn.back_s
     flow.counterpart = w.notice_draws[a].ec_group
     w.activations[a].requested_s = sent
-    return ACTIVATION_SENDS
+    return steps.ACTIVATION_SENDS
 
 
 @compiled
@@ -267,7 +226,7 @@ def activation_sends(w: Memory, f: int) -> int:
     flow = w.flows[f]
     flow.primitive = ACTIVATE
     flow.gives_up, flow.arrives = flow.sent + w.settings[0].activation_timeout_s, flow.sent + flow.out
-    return send(w, f, ACTIVATION_AT_NODE, ACTIVATION_HEARD)
+    return send(w, f, steps.ACTIVATION_AT_NODE, steps.ACTIVATION_HEARD)
 
 
 @compiled
@@ -275,7 +234,7 @@ def activation_at_node(w: Memory, f: int) -> int:
     """activatePaymentNoticeV2 reaches the Node."""
     flow = w.flows[f]
     flow.reply, flow.fault = KO, SOGLIA
-    return at_node(w, f, ACTIVATION_STARTED, ACTIVATION_TOLD)
+    return at_node(w, f, steps.ACTIVATION_STARTED, steps.ACTIVATION_TOLD)
 
 
 @compiled
@@ -285,16 +244,16 @@ def activation_started(w: Memory, f: int) -> int:
     a = flow.attempt * w.settings[0].places + flow.notice
     if flow.killed:
         flow.reply = NONE
-        return ACTIVATION_TOLD
+        return steps.ACTIVATION_TOLD
     if not activate(w, f, a, flow.started):
-        return ACTIVATION_TOLD
+        return steps.ACTIVATION_TOLD
     notice = w.notice_draws[a]
     callee = w.callee_of[w.group_starts[notice.ec_group] + notice.ec]
-    called(w, f, ASK, callee, w.settings[0].ec_timeout_s, ACTIVATION_ANSWERED)
+    called(w, f, ASK, callee, w.settings[0].ec_timeout_s, steps.ACTIVATION_ANSWERED)
     drawn = notice.ask
     flow.c_out, flow.c_work, flow.c_back = drawn.out_s, drawn.work_s, drawn.back_s
     flow.c_end, flow.c_done = drawn.end, drawn.done
-    return CALL
+    return steps.CALL
 
 
 @compiled
@@ -309,8 +268,8 @@ def activation_answered(w: Memory, f: int) -> int:
     """Enter the EC's answer: at once, if nobody can ask for this notice again before it comes."""
     flow = w.flows[f]
     if flow.at > flow.until:
-        return wait(w, f, flow.at, ACTIVATION_ENTERED)
-    return ACTIVATION_ENTERED
+        return wait(w, f, flow.at, steps.ACTIVATION_ENTERED)
+    return steps.ACTIVATION_ENTERED
 
 
 @compiled
@@ -319,7 +278,7 @@ def activation_entered(w: Memory, f: int) -> int:
     flow = w.flows[f]
     ec_answered(w, f, flow.attempt * w.settings[0].places + flow.notice, flow.answer, flow.at)
     flow.leaves = flow.at
-    return ACTIVATION_TOLD
+    return steps.ACTIVATION_TOLD
 
 
 @compiled
@@ -329,7 +288,7 @@ def activation_told(w: Memory, f: int) -> int:
     activation = w.activations[flow.attempt * w.settings[0].places + flow.notice]
     if flow.reply == OK and activation.token and isnan(activation.issued_s):
         activation.issued_s = flow.leaves
-    return told(w, f, OVER)
+    return told(w, f, steps.OVER)
 
 
 @compiled
@@ -344,9 +303,9 @@ def activation_heard(w: Memory, f: int) -> int:
         if flow.send < settings.activation_tries:
             flow.sent = flow.known + settings.activation_wait_s
             flow.primitive = ACTIVATE
-            return asks(w, f, ASK_CALL, ACTIVATION_SENDS)
+            return asks(w, f, steps.ASK_CALL, steps.ACTIVATION_SENDS)
         activation.fault = TRANSPORT
-    return ACTIVATED if flow.main else LANE
+    return steps.ACTIVATED if flow.main else steps.LANE
 
 
 # --- close -----------------------------------------------------------------------------------------------------------
@@ -360,7 +319,7 @@ def close_begins(w: Memory, f: int, sent: float, outcome_: int) -> int:
     attempt.close_sent_s, attempt.close = sent, outcome_
     flow.notice, flow.send, flow.sent = -1, 0, sent
     flow.out, flow.work, flow.back = drawn.out_s, drawn.work_s, drawn.back_s
-    return CLOSE_SENDS
+    return steps.CLOSE_SENDS
 
 
 @compiled
@@ -369,14 +328,14 @@ def close_sends(w: Memory, f: int) -> int:
     flow = w.flows[f]
     flow.primitive, flow.counterpart = CLOSE, w.try_draws[flow.attempt].psp
     flow.gives_up, flow.arrives = flow.sent + w.settings[0].close_timeout_s, flow.sent + flow.out
-    return send(w, f, CLOSE_AT_NODE, CLOSE_HEARD)
+    return send(w, f, steps.CLOSE_AT_NODE, steps.CLOSE_HEARD)
 
 
 @compiled
 def close_at_node(w: Memory, f: int) -> int:
     """closePaymentV2 reaches the Node."""
     w.flows[f].reply = NONE
-    return at_node(w, f, CLOSE_STARTED, CLOSE_TOLD)
+    return at_node(w, f, steps.CLOSE_STARTED, steps.CLOSE_TOLD)
 
 
 @compiled
@@ -396,15 +355,14 @@ def close_started(w: Memory, f: int) -> int:
         if attempt.close == KO:
             cause = USER_CANCELLED if w.try_draws[t].cancels else AUTHORISATION_DENIED
         cancelled(w, t, cause)
-    return CLOSE_TOLD
+    return steps.CLOSE_TOLD
 
 
 @compiled
 def close_heard(w: Memory, f: int) -> int:
     """Act on the answer to a close, or send it again while there is none and the tokens last."""
-    flow, settings, s = w.flows[f], w.settings[0], w.state[0]
+    flow, settings = w.flows[f], w.settings[0]
     t = flow.attempt
-    attempt = w.tries[t]
     flow.send += 1
     last, flow.sent = flow.sent, flow.gives_up + settings.close_wait_s * flow.send
     again = (
@@ -414,17 +372,17 @@ def close_heard(w: Memory, f: int) -> int:
     )
     if flow.todo:
         if again:
-            return begin(w, f, FOLLOW, fork(w, f, CLOSE_AGAIN))
+            return begin(w, f, steps.FOLLOW, fork(w, f, steps.CLOSE_AGAIN))
         if flow.reply == NONE:
             _unanswered(w, f, last)
-        return FOLLOW
+        return steps.FOLLOW
     if flow.reply != NONE:
         return _answered(w, f)
     if again:
-        return CLOSE_AGAIN
+        return steps.CLOSE_AGAIN
     _unanswered(w, f, last)
     flow.failed_at = nan
-    return TRY_RETURNS
+    return steps.TRY_RETURNS
 
 
 @compiled
@@ -446,7 +404,7 @@ def _answered(w: Memory, f: int) -> int:
     elif flow.http == 400:
         attempt.known_s = flow.failed_at = flow.known
         reverse(w, flow.attempt, flow.known, BACK_REJECTED)
-    return TRY_RETURNS
+    return steps.TRY_RETURNS
 
 
 @compiled
@@ -457,7 +415,7 @@ def _unanswered(w: Memory, f: int, last_sent: float) -> None:
         return
     extension = settings.token_extension_s if settings.extends else 0.0
     end = max(_tokens_end(w, flow.attempt), last_sent + extension) + settings.grace_s
-    g = fork(w, f, NO_ANSWER)
+    g = fork(w, f, steps.NO_ANSWER)
     w.flows[g].known = end
     enter(w, max(end, w.state[0].now), FLOW, g)
 
@@ -469,7 +427,7 @@ def no_answer(w: Memory, f: int) -> int:
     attempt = w.tries[flow.attempt]
     if attempt.result == NONE or attempt.known_s > flow.known:
         reverse(w, flow.attempt, flow.known, BACK_NOT_DELIVERED)
-    return OVER
+    return steps.OVER
 
 
 @compiled
@@ -524,11 +482,11 @@ def follow(w: Memory, f: int) -> int:
     draws = w.try_draws[flow.attempt]
     w.tries[flow.attempt].notifications += 1
     flow.notice = -1
-    called(w, f, NOTIFY, draws.psp, w.settings[0].psp_timeout_s, NOTIFICATION_ANSWERED)
+    called(w, f, NOTIFY, draws.psp, w.settings[0].psp_timeout_s, steps.NOTIFICATION_ANSWERED)
     drawn = draws.notify
     flow.c_out, flow.c_work, flow.c_back = drawn.out_s, drawn.work_s, drawn.back_s
     flow.c_end, flow.c_done = drawn.end, drawn.done
-    return CALL
+    return steps.CALL
 
 
 @compiled
@@ -556,8 +514,8 @@ def notification_answered(w: Memory, f: int) -> int:
         each.notified_s, each.answered_s, each.notify_answer = flow.left, flow.at, flow.answer
     attempt.answered_s = flow.at
     if flow.at > attempt.deadline or is_final(w, flow.answer):
-        return wait(w, f, flow.at, NOTIFICATION_ENTERED)
-    return NOTIFICATION_ENTERED
+        return wait(w, f, flow.at, steps.NOTIFICATION_ENTERED)
+    return steps.NOTIFICATION_ENTERED
 
 
 @compiled
@@ -568,13 +526,13 @@ def notification_entered(w: Memory, f: int) -> int:
     attempt = w.tries[t]
     flow.failed_at = nan
     if not psp_answered(w, t, flow.answer, flow.at):
-        return OUTCOME_DUE
+        return steps.OUTCOME_DUE
     send_payment_result(w, t, KO, flow.at)
     cancelled(w, t, PSP_REFUSED if flow.answer == KO else PSP_UNREACHABLE)
     if attempt.known_s < inf:
         flow.failed_at = attempt.known_s
-    g = fork(w, f, OUTCOME_DUE)
-    return begin(w, f, TRY_RETURNS, g)
+    g = fork(w, f, steps.OUTCOME_DUE)
+    return begin(w, f, steps.TRY_RETURNS, g)
 
 
 @compiled
@@ -583,12 +541,12 @@ def outcome_due(w: Memory, f: int) -> int:
     flow = w.flows[f]
     attempt, draws = w.tries[flow.attempt], w.try_draws[flow.attempt]
     if isnan(attempt.booked_s) or draws.outcome_lost:
-        return TRY_RETURNS
+        return steps.TRY_RETURNS
     drawn = draws.outcome
     flow.send, flow.sent = 0, attempt.booked_s + draws.outcome_delay_s
     flow.out, flow.work, flow.back = drawn.out_s, drawn.work_s, drawn.back_s
     attempt.has_outcome = True
-    return OUTCOME_SENDS
+    return steps.OUTCOME_SENDS
 
 
 @compiled
@@ -600,7 +558,7 @@ def outcome_sends(w: Memory, f: int) -> int:
     flow.arrives = inf if cut_off(w, psp, flow.sent) else flow.sent + flow.out
     flow.gives_up = flow.sent + w.outcome_timeout_s[psp]
     flow.primitive, flow.counterpart, flow.notice = OUTCOME, psp, -1
-    return send(w, f, OUTCOME_AT_NODE, OUTCOME_HEARD)
+    return send(w, f, steps.OUTCOME_AT_NODE, steps.OUTCOME_HEARD)
 
 
 @compiled
@@ -612,7 +570,7 @@ def outcome_at_node(w: Memory, f: int) -> int:
         if isnan(w.activations[a].outcome_s):
             w.activations[a].outcome_s = flow.arrives
     flow.reply = NONE
-    return at_node(w, f, OUTCOME_STARTED, OUTCOME_TOLD)
+    return at_node(w, f, steps.OUTCOME_STARTED, steps.OUTCOME_TOLD)
 
 
 @compiled
@@ -622,8 +580,8 @@ def outcome_started(w: Memory, f: int) -> int:
     attempt = w.tries[flow.attempt]
     if attempt.answered_s > flow.started:
         flow.leaves = max(flow.leaves, attempt.answered_s)
-        return wait(w, f, attempt.answered_s, OUTCOME_ENTERED)
-    return OUTCOME_ENTERED
+        return wait(w, f, attempt.answered_s, steps.OUTCOME_ENTERED)
+    return steps.OUTCOME_ENTERED
 
 
 @compiled
@@ -638,7 +596,7 @@ def outcome_entered(w: Memory, f: int) -> int:
             w.activations[a].paid_s = s.now
     if flow.killed:
         flow.reply = NONE
-    return OUTCOME_TOLD
+    return steps.OUTCOME_TOLD
 
 
 @compiled
@@ -650,8 +608,8 @@ def outcome_heard(w: Memory, f: int) -> int:
     flow.sent = flow.gives_up + w.outcome_slot_s[psp] * (2.0**flow.send - 1.0)
     again = flow.reply == NONE and flow.send < w.outcome_tries[psp]
     if flow.todo:
-        return begin(w, f, RECEIPTS, fork(w, f, OUTCOME_AGAIN)) if again else RECEIPTS
-    return OUTCOME_AGAIN if again else TRY_RETURNS
+        return begin(w, f, steps.RECEIPTS, fork(w, f, steps.OUTCOME_AGAIN)) if again else steps.RECEIPTS
+    return steps.OUTCOME_AGAIN if again else steps.TRY_RETURNS
 
 
 # --- receipts --------------------------------------------------------------------------------------------------------
@@ -662,18 +620,18 @@ def receipts(w: Memory, f: int) -> int:
     """Send the receipts of payments made, the last of them in the caller's own flow (R11)."""
     flow = w.flows[f]
     if not flow.todo:
-        return OVER
+        return steps.OVER
     last = size_of(w, flow.attempt) - 1
     for notice in range(last):
         receipt(w, flow.cart, flow.attempt, notice, flow.leaves)
     flow.notice = last
-    return RECEIPT_SENDS
+    return steps.RECEIPT_SENDS
 
 
 @compiled
 def receipt(w: Memory, cart: int, attempt: int, notice: int, leaves: float) -> None:
     """Start a flow that sends one receipt, now."""
-    g = flow_of(w, cart, attempt, RECEIPT_SENDS)
+    g = flow_of(w, cart, attempt, steps.RECEIPT_SENDS)
     w.flows[g].notice, w.flows[g].leaves = notice, leaves
     enter(w, w.state[0].now, FLOW, g)
 
@@ -685,16 +643,16 @@ def receipt_sends(w: Memory, f: int) -> int:
     a = flow.attempt * w.settings[0].places + flow.notice
     notice = w.notice_draws[a]
     callee = w.callee_of[w.group_starts[notice.ec_group] + notice.ec]
-    called(w, f, RECEIPT, callee, w.settings[0].receipt_timeout_s, RECEIPT_ANSWERED)
+    called(w, f, RECEIPT, callee, w.settings[0].receipt_timeout_s, steps.RECEIPT_ANSWERED)
     flow.c_send = w.activations[a].sends - 1
     w.activations[a].receipt_sends += 1
     if flow.c_send > 0:
         flow.primitive, flow.send = RECEIPT, flow.c_send
-        return asks(w, f, ASK_CALL, CALL)
+        return asks(w, f, steps.ASK_CALL, steps.CALL)
     drawn = notice.receipt
     flow.c_out, flow.c_work, flow.c_back = drawn.out_s, drawn.work_s, drawn.back_s
     flow.c_end, flow.c_done = drawn.end, drawn.done
-    return CALL
+    return steps.CALL
 
 
 @compiled
@@ -714,7 +672,7 @@ def receipt_delivered(w: Memory, f: int) -> int:
     a = flow.attempt * w.settings[0].places + flow.notice
     if flow.answer == NONE:
         flow.answer = UNREACHABLE
-        return wait(w, f, flow.at, RECEIPT_ENTERED)
+        return wait(w, f, flow.at, steps.RECEIPT_ENTERED)
     closed = bool(w.carts[flow.cart].ec_closed >> flow.notice & 1)
     if flow.answer == KO:
         w.activations[a].receipt_refused = not closed
@@ -722,8 +680,8 @@ def receipt_delivered(w: Memory, f: int) -> int:
         flow.answer = KO
     receipt_done(w, f)
     if flow.answer == OK or flow.answer == KO:
-        return RECEIPT_ENTERED
-    return wait(w, f, flow.at, RECEIPT_ENTERED)
+        return steps.RECEIPT_ENTERED
+    return wait(w, f, flow.at, steps.RECEIPT_ENTERED)
 
 
 @compiled
@@ -731,7 +689,7 @@ def receipt_entered(w: Memory, f: int) -> int:
     """Close a receipt, or keep it for the job."""
     flow = w.flows[f]
     receipt_answered(w, flow.attempt * w.settings[0].places + flow.notice, flow.answer)
-    return TRY_RETURNS
+    return steps.TRY_RETURNS
 
 
 @compiled
@@ -740,8 +698,7 @@ def late_call(w: Memory, f: int) -> int:
     flow = w.flows[f]
     if flow.called == NOTIFY:
         book(w, f)
-        return OUTCOME_DUE
+        return steps.OUTCOME_DUE
     if flow.called == RECEIPT:
         receipt_done(w, f)
-    return OVER
-
+    return steps.OVER

@@ -3,14 +3,17 @@
 With `NUMBA_DISABLE_JIT=1` they are plain Python, slow and easy to step through, and give the same records.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+import numpy as np
 from numba import njit
 
 F = TypeVar("F", bound=Callable[..., Any])
+_INNER: Mapping[str, Any] = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+_OUTER: Mapping[str, Any] = {"error_model": "numpy", "no_cfunc_wrapper": True, "cache": True}
 _SIM = Path(__file__).parents[1]
 _SOURCES = ("compiled/*.py", "kernel/*.py", "model/*.py", "protocol/*.py", "records.py")
 """Whatever a compiled function may have taken a constant from."""
@@ -18,7 +21,7 @@ _SOURCES = ("compiled/*.py", "kernel/*.py", "model/*.py", "protocol/*.py", "reco
 
 def compiled(function: F) -> F:
     """Compile a function that others of the machine call; sums are those of Python, to the last bit."""
-    return cast("F", njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(function))
+    return cast("F", njit(**_INNER)(function))
 
 
 def entry(function: F) -> F:
@@ -27,7 +30,12 @@ def entry(function: F) -> F:
     Numba keeps it for the types of what it is given, and sees no change in what it calls: so the type of a `Memory`
     has a name that changes with the sources.
     """
-    return cast("F", njit(cache=True, error_model="numpy", no_cfunc_wrapper=True)(function))
+    return cast("F", njit(**_OUTER)(function))
+
+
+def numbers(values: Iterable[int]) -> tuple[int, ...]:
+    """Return codes as numbers of numpy: of Python's own, Numba would compile each function anew for each of them."""
+    return cast("tuple[int, ...]", tuple(map(np.int64, values)))
 
 
 def sources() -> str:

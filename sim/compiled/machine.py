@@ -1,12 +1,11 @@
 """The machine: takes one entry of the event heap after the other, and lets flows go on until they wait.
 
-It has no loop of its own around what it cannot do: for a draw by address, for room or for somebody who watches it stops,
-and goes on where it stood (`engine.py`).
+It stops for what it cannot do, such as a draw by address or more room, and goes on where it stood (`engine.py`).
 """
 
 from math import inf, isnan, nan
 
-from sim.compiled import calls, flows, ledger
+from sim.compiled import calls, flows, ledger, steps
 from sim.compiled.codes import (
     ABANDONED,
     ACTIVATION_FAILED,
@@ -42,7 +41,6 @@ from sim.compiled.queueing import (
     heard_of_permit,
     wake,
 )
-from sim.compiled.steps import *  # noqa: F403
 from sim.model.run import TOGETHER
 
 MARGIN = 16 * TOGETHER
@@ -67,11 +65,11 @@ def advance(w: Memory) -> int:
             if pc == ENDED:
                 _end(w, f)
         if s.error:
-            return ALL_DONE
+            return steps.ALL_DONE
         if _short(w):
-            return ASK_ROOM
+            return steps.ASK_ROOM
         if s.scheduled == 0:
-            return ALL_DONE
+            return steps.ALL_DONE
         first = w.heap[0]
         s.now, kind, slot = first.at, first.kind, first.slot
         drop_first(w)
@@ -120,117 +118,117 @@ def _end(w: Memory, f: int) -> None:
 
 
 @compiled
-def _step(w: Memory, f: int, pc: int) -> int:  # noqa: C901, PLR0912, PLR0915 - a table of steps, which Numba has not
+def _step(w: Memory, f: int, pc: int) -> int:
     """Do one step of a flow and return the next."""
-    if pc == CALL:
+    if pc == steps.CALL:
         return calls.call(w, f)
-    if pc == CALL_PERMIT:
+    if pc == steps.CALL_PERMIT:
         return calls.permit(w, f)
-    if pc == CALL_GRANTED:
+    if pc == steps.CALL_GRANTED:
         return calls.granted(w, f)
-    if pc == CALL_LEAVES:
+    if pc == steps.CALL_LEAVES:
         return calls.leaves(w, f)
-    if pc == CALL_ARRIVED:
+    if pc == steps.CALL_ARRIVED:
         return calls.arrived(w, f)
-    if pc == CALL_TAKEN:
+    if pc == steps.CALL_TAKEN:
         return calls.taken(w, f)
-    if pc == CALL_LOSES:
+    if pc == steps.CALL_LOSES:
         return calls.loses(w, f)
-    if pc == CALL_SERVED:
+    if pc == steps.CALL_SERVED:
         return calls.served(w, f)
-    if pc == CALL_OVER:
+    if pc == steps.CALL_OVER:
         return w.flows[f].answered
-    if pc == LATE_CALL:
+    if pc == steps.LATE_CALL:
         return flows.late_call(w, f)
-    if pc == ACTIVATION_SENDS:
+    if pc == steps.ACTIVATION_SENDS:
         return flows.activation_sends(w, f)
-    if pc == ACTIVATION_AT_NODE:
+    if pc == steps.ACTIVATION_AT_NODE:
         return flows.activation_at_node(w, f)
-    if pc == ACTIVATION_STARTED:
+    if pc == steps.ACTIVATION_STARTED:
         return flows.activation_started(w, f)
-    if pc == ACTIVATION_ANSWERED:
+    if pc == steps.ACTIVATION_ANSWERED:
         return flows.activation_answered(w, f)
-    if pc == ACTIVATION_ENTERED:
+    if pc == steps.ACTIVATION_ENTERED:
         return flows.activation_entered(w, f)
-    if pc == ACTIVATION_TOLD:
+    if pc == steps.ACTIVATION_TOLD:
         return flows.activation_told(w, f)
-    if pc == ACTIVATION_HEARD:
+    if pc == steps.ACTIVATION_HEARD:
         return flows.activation_heard(w, f)
-    if pc == CLOSE_AGAIN:
-        return flows.asks(w, f, ASK_CALL, CLOSE_SENDS)
-    if pc == CLOSE_SENDS:
+    if pc == steps.CLOSE_AGAIN:
+        return flows.asks(w, f, steps.ASK_CALL, steps.CLOSE_SENDS)
+    if pc == steps.CLOSE_SENDS:
         return flows.close_sends(w, f)
-    if pc == CLOSE_AT_NODE:
+    if pc == steps.CLOSE_AT_NODE:
         return flows.close_at_node(w, f)
-    if pc == CLOSE_STARTED:
+    if pc == steps.CLOSE_STARTED:
         return flows.close_started(w, f)
-    if pc == CLOSE_TOLD:
-        return calls.told(w, f, CLOSE_UNHEARD)
-    if pc == CLOSE_UNHEARD:
-        return FOLLOW if w.flows[f].todo else OVER
-    if pc == CLOSE_HEARD:
+    if pc == steps.CLOSE_TOLD:
+        return calls.told(w, f, steps.CLOSE_UNHEARD)
+    if pc == steps.CLOSE_UNHEARD:
+        return steps.FOLLOW if w.flows[f].todo else steps.OVER
+    if pc == steps.CLOSE_HEARD:
         return flows.close_heard(w, f)
-    if pc == NO_ANSWER:
+    if pc == steps.NO_ANSWER:
         return flows.no_answer(w, f)
-    if pc == FOLLOW:
+    if pc == steps.FOLLOW:
         return flows.follow(w, f)
-    if pc == NOTIFICATION_ANSWERED:
+    if pc == steps.NOTIFICATION_ANSWERED:
         return flows.notification_answered(w, f)
-    if pc == NOTIFICATION_ENTERED:
+    if pc == steps.NOTIFICATION_ENTERED:
         return flows.notification_entered(w, f)
-    if pc == OUTCOME_DUE:
+    if pc == steps.OUTCOME_DUE:
         return flows.outcome_due(w, f)
-    if pc == OUTCOME_AGAIN:
-        return flows.asks(w, f, ASK_CALL, OUTCOME_SENDS)
-    if pc == OUTCOME_SENDS:
+    if pc == steps.OUTCOME_AGAIN:
+        return flows.asks(w, f, steps.ASK_CALL, steps.OUTCOME_SENDS)
+    if pc == steps.OUTCOME_SENDS:
         return flows.outcome_sends(w, f)
-    if pc == OUTCOME_AT_NODE:
+    if pc == steps.OUTCOME_AT_NODE:
         return flows.outcome_at_node(w, f)
-    if pc == OUTCOME_STARTED:
+    if pc == steps.OUTCOME_STARTED:
         return flows.outcome_started(w, f)
-    if pc == OUTCOME_ENTERED:
+    if pc == steps.OUTCOME_ENTERED:
         return flows.outcome_entered(w, f)
-    if pc == OUTCOME_TOLD:
-        return calls.told(w, f, RECEIPTS)
-    if pc == OUTCOME_HEARD:
+    if pc == steps.OUTCOME_TOLD:
+        return calls.told(w, f, steps.RECEIPTS)
+    if pc == steps.OUTCOME_HEARD:
         return flows.outcome_heard(w, f)
-    if pc == RECEIPTS:
+    if pc == steps.RECEIPTS:
         return flows.receipts(w, f)
-    if pc == RECEIPT_SENDS:
+    if pc == steps.RECEIPT_SENDS:
         return flows.receipt_sends(w, f)
-    if pc == RECEIPT_ANSWERED:
+    if pc == steps.RECEIPT_ANSWERED:
         return flows.receipt_delivered(w, f)
-    if pc == RECEIPT_ENTERED:
+    if pc == steps.RECEIPT_ENTERED:
         return flows.receipt_entered(w, f)
-    if pc == TRY:
+    if pc == steps.TRY:
         return flows.new_try(w, f, FIRST, w.carts[w.flows[f].cart].arrived_s)
-    if pc == TRY_DRAWN:
+    if pc == steps.TRY_DRAWN:
         return flows.try_drawn(w, f)
-    if pc == LANES:
+    if pc == steps.LANES:
         return flows.lanes(w, f)
-    if pc == LANE:
+    if pc == steps.LANE:
         return flows.lane(w, f)
-    if pc == JOINED:
+    if pc == steps.JOINED:
         return flows.joined(w, f)
-    if pc == ACTIVATED:
+    if pc == steps.ACTIVATED:
         return flows.activated(w, f)
-    if pc == TRY_RETURNS:
+    if pc == steps.TRY_RETURNS:
         return flows.try_returns(w, f)
-    if pc == TRY_OVER:
+    if pc == steps.TRY_OVER:
         return _try_over(w, f)
-    if pc == ARRIVE:
+    if pc == steps.ARRIVE:
         return _arrive(w, f)
-    if pc == ARRIVE_NEXT:
+    if pc == steps.ARRIVE_NEXT:
         return _arrive_next(w, f)
-    if pc == SWEEP:
+    if pc == steps.SWEEP:
         return _sweep(w, f)
-    if pc == HARVEST:
+    if pc == steps.HARVEST:
         return _harvest(w, f)
-    if pc == SWEPT:
-        return flows.asks(w, f, ASK_LOOK, JOB_DONE)
-    if pc == SEND_PENDING:
-        return _send_pending(w, f)
-    if pc == JOB_DONE:
+    if pc == steps.SWEPT:
+        return flows.asks(w, f, steps.ASK_LOOK, steps.JOB_DONE)
+    if pc == steps.SEND_PENDING:
+        return _send_pending(w)
+    if pc == steps.JOB_DONE:
         return _job_done(w, f)
     return ENDED
 
@@ -245,13 +243,13 @@ def _arrive(w: Memory, f: int) -> int:
     if flow.index == len(w.arrivals):
         return ENDED
     if flow.index == s.block_end:
-        return flows.asks(w, f, ASK_BLOCK, ARRIVE)
+        return flows.asks(w, f, steps.ASK_BLOCK, steps.ARRIVE)
     first = w.arrivals[flow.index]
     if first > s.now:
-        flow.pc = ARRIVE_NEXT
+        flow.pc = steps.ARRIVE_NEXT
         enter(w, first, FLOW, f)
         return SUSPENDED
-    return ARRIVE_NEXT
+    return steps.ARRIVE_NEXT
 
 
 @compiled
@@ -272,7 +270,7 @@ def _arrive_next(w: Memory, f: int) -> int:
         position = w.positions[c * settings.places + notice]
         position.status, position.activating, position.payment = 0, False, -1
     more = flow.index < len(w.arrivals) and flow.index % TOGETHER != 0
-    return begin(w, f, ARRIVE_NEXT if more else ARRIVE, flow_of(w, c, NOBODY, TRY))
+    return begin(w, f, steps.ARRIVE_NEXT if more else steps.ARRIVE, flow_of(w, c, NOBODY, steps.TRY))
 
 
 # --- carts that are over ---------------------------------------------------------------------------------------------
@@ -299,12 +297,12 @@ def _try_over(w: Memory, f: int) -> int:
     s, flow = w.state[0], w.flows[f]
     if _is_over(w, flow.cart):
         if _no_room(w):
-            return flows.asks(w, f, ASK_ROOM, TRY_OVER)
+            return flows.asks(w, f, steps.ASK_ROOM, steps.TRY_OVER)
         finish(w, flow.cart)
     else:
         w.waiting[s.waiting] = flow.cart
         s.waiting += 1
-    return OVER
+    return steps.OVER
 
 
 @compiled
@@ -323,11 +321,11 @@ def _harvest(w: Memory, f: int) -> int:
             flow.send += 1
             continue
         if _no_room(w):
-            return flows.asks(w, f, ASK_ROOM, HARVEST)
+            return flows.asks(w, f, steps.ASK_ROOM, steps.HARVEST)
         s.waiting -= 1
         w.waiting[flow.send] = w.waiting[s.waiting]
         finish(w, c)
-    return SWEPT
+    return steps.SWEPT
 
 
 @entry
@@ -336,16 +334,16 @@ def finish_all(w: Memory) -> int:
     s = w.state[0]
     while s.waiting > 0:
         if _no_room(w):
-            return ASK_ROOM
+            return steps.ASK_ROOM
         s.waiting -= 1
         finish(w, w.waiting[s.waiting])
-    return ALL_DONE
+    return steps.ALL_DONE
 
 
 @compiled
 def finish(w: Memory, c: int) -> None:
     """Write the rows of a cart that is over, and forget it."""
-    s, settings, cart = w.state[0], w.settings[0], w.carts[c]
+    s, cart = w.state[0], w.carts[c]
     waited, t = 0.0, cart.first
     while t >= 0:
         attempt = w.tries[t]
@@ -373,8 +371,9 @@ def _write(w: Memory, c: int, t: int) -> None:
         a = t * settings.places + notice
         each, draws, row = w.activations[a], w.notice_draws[a], w.rows[s.rows]
         s.rows += 1
-        row.cart, row.attempt, row.notice, row.cart_size, row.psp = cart.number, attempt.number, notice, cart.notices, cart.psp
-        row.ec_group, row.ec, row.amount_cents, row.measured = draws.ec_group, draws.ec, draws.amount_cents, cart.measured
+        row.cart, row.attempt, row.notice, row.cart_size = cart.number, attempt.number, notice, cart.notices
+        row.psp, row.ec_group, row.ec, row.amount_cents = cart.psp, draws.ec_group, draws.ec, draws.amount_cents
+        row.measured = cart.measured
         row.requested_s, row.issued_s, row.fault = each.requested_s, each.issued_s, each.fault
         row.authorised_s, row.closed_s, row.notified_s = each.authorised_s, each.closed_s, each.notified_s
         row.answered_s, row.notify_answer = each.answered_s, each.notify_answer
@@ -432,7 +431,7 @@ def _sweep(w: Memory, f: int) -> int:
     """Run `mod3CancelV2`: cancel what is past its deadline, and note why (R15); a Node that is down runs no job."""
     s, flow = w.state[0], w.flows[f]
     if calls.up_from(w, NODE, s.now) != s.now:
-        return JOB_DONE
+        return steps.JOB_DONE
     unclosed = ledger.expire_unclosed(w, s.now)
     ledger.expire_strays(w, s.now)
     closed = ledger.expire_closed(w, s.now)
@@ -454,11 +453,11 @@ def _sweep(w: Memory, f: int) -> int:
         flows.cancelled(w, t, MISSING_ACCEPTED if w.tries[t].answer == OK else MISSING_UNKNOWN)
     ledger.drop_expired(w, unclosed, closed)
     flow.send = 0
-    return HARVEST
+    return steps.HARVEST
 
 
 @compiled
-def _send_pending(w: Memory, f: int) -> int:
+def _send_pending(w: Memory) -> int:
     """Run `paSendRt`: send pending receipts again (R11)."""
     s, places = w.state[0], w.settings[0].places
     if calls.up_from(w, NODE, s.now) == s.now:
@@ -468,7 +467,7 @@ def _send_pending(w: Memory, f: int) -> int:
             t = w.activations[a].attempt
             flows.receipt(w, w.tries[t].cart, t, a % places, s.now)
         s.pending = 0
-    return JOB_DONE
+    return steps.JOB_DONE
 
 
 @compiled
@@ -479,6 +478,6 @@ def _job_done(w: Memory, f: int) -> int:
         s.jobs -= 1
         return ENDED
     flow.index += 1
-    flow.pc = SWEEP if flow.main else SEND_PENDING
+    flow.pc = steps.SWEEP if flow.main else steps.SEND_PENDING
     enter(w, flow.index * (settings.mod3_s if flow.main else settings.receipts_s), FLOW, f)
     return SUSPENDED

@@ -20,7 +20,7 @@ _F, _I, _B = "f8", "i8", "?"
 
 
 def _record(**fields: Any) -> np.dtype[Any]:
-    return np.dtype([(name, kind) for name, kind in fields.items()], align=True)
+    return np.dtype(list(fields.items()), align=True)
 
 
 CALL_DRAWS = _record(out_s=_F, work_s=_F, back_s=_F, end=_I, done=_B)
@@ -46,10 +46,10 @@ SETTINGS = _record(
 """What does not change in a run. `node_lo` and `node_hi` are the edges of the Node's slow-downs, if it has any."""
 
 STATE = _record(
-    now=_F, entries=_I, scheduled=_I, stacked=_I, asked=_I, jobs=_I, carts=_I, finished=_I, open_tokens=_I,
+    now=_F, entries=_I, scheduled=_I, stacked=_I, asked=_I, jobs=_I, finished=_I, open_tokens=_I,
     expirable=_I, sendable=_I, error=_I, error_cart=_I, logged=_I, rows=_I, cart_rows=_I, waiting=_I, opened=_I,
-    closed=_I, pending=_I, strays=_I, free_carts=_I, free_tries=_I, free_flows=_I, free_waiters=_I, pool_waiters=_I, queued=_I,
-    free_places=_I, block_start=_I, block_end=_I, moves=_I,
+    closed=_I, pending=_I, strays=_I, free_carts=_I, free_tries=_I, free_flows=_I, free_waiters=_I, pool_waiters=_I,
+    queued=_I, free_places=_I, block_start=_I, block_end=_I, moves=_I,
 )  # fmt: skip
 """What changes: the clock, and how much of each array is in use."""
 
@@ -71,7 +71,16 @@ FLOW = _record(
 """A flow that is under way, like a process of the SimPy model: where it goes on (`pc`), and what it knows there."""
 
 CART = _record(
-    number=_I, arrived_s=_F, measured=_B, notices=_I, psp=_I, tries=_I, first=_I, last=_I, side_flows=_I, ec_closed=_I,
+    number=_I,
+    arrived_s=_F,
+    measured=_B,
+    notices=_I,
+    psp=_I,
+    tries=_I,
+    first=_I,
+    last=_I,
+    side_flows=_I,
+    ec_closed=_I,
     amount_cents=_I,
 )
 TRY = _record(
@@ -89,7 +98,7 @@ ACTIVATION = _record(
 )  # fmt: skip
 POSITION = _record(status=_I, activating=_B, payment=_I)
 STRAY = _record(position=_I, activation=_I, deadline=_F)
-"""A second token of one activation, given to a send of which Checkout has long ceased to think: it blocks the notice."""
+"""A second token of one activation, given to a send that Checkout has long given up: it blocks the notice."""
 
 STATION = _record(
     unlimited=_B, planned=_B, any_order=_B, queue_limit=_I, occupancy=_I, free_at=_I, free=_I, leaving=_I,
@@ -209,7 +218,7 @@ class _Arrays(types.StructRef):
         return tuple((name, types.unliteral(kind)) for name, kind in fields)
 
 
-class _Pointer(structref.StructRefProxy):  # type: ignore[misc]
+class _Pointer(structref.StructRefProxy):
     """A `Memory` as Python sees that of compiled functions: nothing but a reference."""
 
 
@@ -245,7 +254,7 @@ class Arrays:
     @property
     def given(self) -> Any:
         """The memory as the functions of the machine take it, compiled or not; they share its arrays."""
-        if self._given is None and config.DISABLE_JIT:
+        if self._given is None and config.DISABLE_JIT:  # type: ignore[attr-defined]
             self._given = Memory(*(each.view(np.recarray) if each.dtype.names else each for each in self.now))
         elif self._given is None:
             self._given = _pointer_to(*self.now)

@@ -20,7 +20,7 @@ from sim.model.recorder import PRIMITIVE_NAMES
 
 
 class Peers:
-    """The Node's own station, and every callee so far, by slot: first the PSPs, by code, then ECs as they are called."""
+    """The Node's own station, and every callee so far by slot: first the PSPs, by code, then ECs as they are called."""
 
     def __init__(self, arrays: Arrays, builder: Builder) -> None:
         self.arrays = arrays

@@ -1,6 +1,5 @@
 """The kernel of the machine: the event heap, flows, stations and pools. It knows nothing of payments.
 
-Codes are numbers of numpy, here and elsewhere: of Python's own, Numba would compile each function for each of them.
 Each function is what the one of the same name in `sim.kernel` is, over arrays (`clock.py`, `station.py`, `pool.py`,
 `incidents.py`); entries of the heap are made in the same order, since of those at one moment the first is the first.
 """
@@ -9,17 +8,17 @@ from math import inf
 
 import numpy as np
 
-from sim.compiled.jit import compiled
+from sim.compiled.jit import compiled, numbers
 from sim.compiled.memory import Memory
 
-FLOW, WAKE, GRANTED, IMPATIENT, DECIDED = np.arange(5)
+FLOW, WAKE, GRANTED, IMPATIENT, DECIDED = numbers(range(5))
 """Entries of the heap: a flow goes on; a pool wakes up; somebody who waits for a permit hears whether there is one, has
 waited as long as its caller listens, or goes on after the first of the two."""
-SERVED, GAVE_UP, REFUSED, QUEUED = np.arange(4)
+SERVED, GAVE_UP, REFUSED, QUEUED = numbers(range(4))
 """Lines of the log."""
-SUSPENDED, ENDED, ASKS, NESTED = -np.arange(1, 5)
+SUSPENDED, ENDED, ASKS, NESTED = numbers(range(-1, -5, -1))
 """What a step returns instead of the next: the flow waits; is over; asks for a draw; lets others begin first."""
-BACKWARDS, MOVE, SECOND_TOKEN, NOTIFICATIONS, OUTCOME_MOVED = np.arange(1, 6)
+BACKWARDS, MOVE, SECOND_TOKEN, NOTIFICATIONS, OUTCOME_MOVED = numbers(range(1, 6))
 BUGS = {
     BACKWARDS: "the clock went back",
     MOVE: "a status moved where the tables do not allow it",

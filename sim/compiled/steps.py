@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sim.compiled.jit import numbers
 from sim.records import LIMITS_MS
 
 (
@@ -14,14 +15,14 @@ from sim.records import LIMITS_MS
     OUTCOME_HEARD, RECEIPTS, RECEIPT_SENDS, RECEIPT_ANSWERED, RECEIPT_ENTERED,
     CALL, CALL_PERMIT, CALL_GRANTED, CALL_LEAVES, CALL_ARRIVED, CALL_TAKEN, CALL_LOSES, CALL_SERVED, CALL_OVER,
     LATE_CALL, SWEEP, HARVEST, SWEPT, SEND_PENDING, JOB_DONE, OVER,
-) = np.arange(56)  # fmt: skip
+) = numbers(range(56))  # fmt: skip
 """What a flow does next; functions of `flows.py`, `calls.py` and `machine.py` are named after them."""
 
-ASK_BLOCK, ASK_TRY, ASK_CALL, ASK_CALLEE, ASK_MIX, ASK_REPLY, ASK_ROOM, ASK_LOOK, ALL_DONE = np.arange(1, 10)
+ASK_BLOCK, ASK_TRY, ASK_CALL, ASK_CALLEE, ASK_MIX, ASK_REPLY, ASK_ROOM, ASK_LOOK, ALL_DONE = numbers(range(1, 10))
 """What the machine stops for: draws of the next carts, of a later try, of a call that is sent again; a callee that
 nobody has called before; what incidents make of a call and of its reply; room; whoever watches; and the end."""
 
 EFFECTS = ("outage", "slowdown", "partition", "lost_replies", "mix")
-OUTAGE, SLOWDOWN, PARTITION, LOST_REPLIES, MIX = np.arange(5)
+OUTAGE, SLOWDOWN, PARTITION, LOST_REPLIES, MIX = numbers(range(5))
 
 LIMITS_US = np.array(LIMITS_MS) * 1000

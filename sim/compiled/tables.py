@@ -22,7 +22,8 @@ def payments(rows: Array, plan: Plan) -> list[Array]:
     late = (rows["outcome_s"] > rows["cancelled_s"]) & np.isin(rows["cancel_cause"], _EXPIRED)
     rows["cancel_cause"][late] = CANCEL_CAUSES.index("outcome_late")
     reversed_s, tries = _reversals(rows, plan)
-    return _columns(PAYMENTS, rows, {"reversed_s": reversed_s, "reversal_tries": tries, "place": _places(rows, reversed_s)})
+    more = {"reversed_s": reversed_s, "reversal_tries": tries, "place": _places(rows, reversed_s)}
+    return _columns(PAYMENTS, rows, more)
 
 
 def carts(rows: Array) -> list[Array]:
