@@ -1,10 +1,12 @@
 """One replication by the machine: fills its memory, answers what it asks for, and keeps what it leaves."""
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numba import typeof
 
 from sim.compiled import codes, memory, steps, tables
 from sim.compiled.machine import MARGIN, advance, finish_all
@@ -18,10 +20,10 @@ from sim.model.arrivals import arrival_times, end_of_arrivals_s
 from sim.model.assemble import Builder
 from sim.model.callee import Address
 from sim.model.invariants import BrokenInvariantError, records_hold
-from sim.model.plan import LATER_BLOCK, SENDS, CallDraws, Columns, Plan
+from sim.model.plan import SENDS, CallDraws, Columns, Plan
 from sim.model.recorder import PRIMITIVE_NAMES, Table
 from sim.model.reversal import Reversals
-from sim.model.run import TOGETHER, Progress, RunError
+from sim.model.run import TOGETHER, Progress, RunError, uncollected
 from sim.protocol.settings import ProtocolSettings
 from sim.records import ANSWERS, CARTS, FAULTS, LIMITS_MS, PAYMENTS, Records
 from sim.scenario.load import Loaded
@@ -31,7 +33,7 @@ from sim.scenario.schema import Scenario
 Array = npt.NDArray[Any]
 
 _PLANNED_AS = {codes.ACTIVATE: "activate", codes.CLOSE: "close", codes.OUTCOME: "outcome", codes.RECEIPT: "receipt"}
-_ROWS, _BLOCK = 16384, 4096
+_ROWS, _BLOCK, _LATER_BLOCK = 16384, 4096, 1024
 """Rows of payments, and of carts, that are written before they are taken away; carts whose draws are made at once."""
 _STARTS = (steps.ARRIVE, False), (steps.JOB_DONE, True), (steps.JOB_DONE, False)
 """The flows that begin first, in this order, and whether a job is `mod3CancelV2`."""
@@ -45,6 +47,15 @@ _GROWING = {
 """Arrays whose slots are used again, and others that have a slot for each place in a cart."""
 
 
+def compile_machine() -> None:
+    """Compile the machine, or load it where that has been done: a quarter of a minute, or of a second."""
+    given = typeof(Arrays(memory.nothing()).given)
+    machine: tuple[Any, ...] = (advance, finish_all)
+    for function in machine:
+        function.compile((given,))
+
+
+@uncollected()
 def replicate(loaded: Loaded, replication: int, *, progress: Progress | None = None) -> Records:
     """Run one replication and return its records: those of `sim.model.run.replicate`, row for row.
 
@@ -76,6 +87,7 @@ class _Engine:
         self.arrays = Arrays(_empty(scenario, arrivals, _settings(scenario, self.settings, self.plan, self.places)))
         self.peers = Peers(self.arrays, self.builder)
         self.payments, self.carts = Table(PAYMENTS), Table(CARTS)
+        self.later = lru_cache(64)(self._later_tries)
         self._make_room()
         self._start()
 
@@ -149,12 +161,15 @@ class _Engine:
     def _draw_try(self) -> None:
         flow, places, now = self._flow, self.places, self.arrays.now
         cart, attempt, _, _ = self._address(flow, 0)
-        block, notices = room(TRY_DRAWS, LATER_BLOCK), room(NOTICE_DRAWS, LATER_BLOCK * places)
-        first = cart // LATER_BLOCK * LATER_BLOCK
-        self._fill(block, notices, first, LATER_BLOCK, attempt)
-        slot, row = int(flow["attempt"]), cart - first
+        block, notices = self.later(attempt, cart // _LATER_BLOCK)
+        slot, row = int(flow["attempt"]), cart % _LATER_BLOCK
         now.try_draws[slot] = block[row]
         now.notice_draws[slot * places : (slot + 1) * places] = notices[row * places : (row + 1) * places]
+
+    def _later_tries(self, attempt: int, number: int) -> tuple[Array, Array]:
+        block, notices = room(TRY_DRAWS, _LATER_BLOCK), room(NOTICE_DRAWS, _LATER_BLOCK * self.places)
+        self._fill(block, notices, number * _LATER_BLOCK, _LATER_BLOCK, attempt)
+        return block, notices
 
     def _fill(self, block: Array, notices: Array, start: int, count: int, attempt: int) -> None:
         """Draw one try of many carts."""
@@ -251,7 +266,7 @@ def _empty(scenario: Scenario, arrivals: Array, settings: Array) -> Memory:
     groups, psps = scenario.ecs, scenario.psps
     primitives, counterparts = len(PRIMITIVE_NAMES), len(psps) + len(groups)
     places, starts = int(settings["places"][0]), np.concatenate([[0], np.cumsum([group.count for group in groups])])
-    there = {
+    there: dict[str, Array] = {
         "settings": settings,
         "state": room(memory.STATE, 1),
         "stack": np.zeros(64, dtype=np.int64),
@@ -271,7 +286,7 @@ def _empty(scenario: Scenario, arrivals: Array, settings: Array) -> Memory:
         "position_moves": codes.POSITION_MOVES,
         "recipient_moves": codes.RECIPIENT_MOVES,
     }
-    return Memory(**there, **{name: room(kind, 0) for name, kind in memory.GROWING.items()})
+    return memory.nothing()._replace(**there)
 
 
 def _settings(scenario: Scenario, protocol: ProtocolSettings, plan: Plan, places: int) -> Array:

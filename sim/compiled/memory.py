@@ -189,17 +189,26 @@ class Memory(NamedTuple):
 
 
 _SOURCES = sources()
-_NUMBER, _REAL = np.dtype("i8"), np.dtype("f8")
-GROWING: dict[str, np.dtype[Any]] = {
-    "heap": ENTRY, "flows": FLOW, "free_flows": _NUMBER, "carts": CART, "free_carts": _NUMBER, "waiting": _NUMBER,
-    "tries": TRY, "free_tries": _NUMBER, "try_draws": TRY_DRAWS, "activations": ACTIVATION,
-    "notice_draws": NOTICE_DRAWS, "positions": POSITION, "opened": _NUMBER, "closed": _NUMBER, "pending": _NUMBER,
-    "strays": STRAY, "callees": CALLEE, "stations": STATION, "free": _REAL, "leaving": _REAL, "change_at": _REAL,
-    "change_workers": _NUMBER, "windows": WINDOW, "edges": _REAL, "factors": _REAL, "troubles": TROUBLE,
-    "pools": POOL, "returning": _REAL, "waiters": WAITER, "free_waiters": _NUMBER, "places": WAIT,
-    "free_places": _NUMBER, "log": LOG,
+_NUMBER, _REAL, _YES = np.dtype("i8"), np.dtype("f8"), np.dtype("?")
+_KINDS: dict[str, np.dtype[Any]] = {
+    "settings": SETTINGS, "state": STATE, "heap": ENTRY, "stack": _NUMBER, "flows": FLOW, "free_flows": _NUMBER,
+    "carts": CART, "free_carts": _NUMBER, "waiting": _NUMBER, "tries": TRY, "free_tries": _NUMBER,
+    "try_draws": TRY_DRAWS, "activations": ACTIVATION, "notice_draws": NOTICE_DRAWS, "positions": POSITION,
+    "opened": _NUMBER, "closed": _NUMBER, "pending": _NUMBER, "strays": STRAY, "arrivals": _REAL, "block": TRY_DRAWS,
+    "block_notices": NOTICE_DRAWS, "callees": CALLEE, "callee_of": _NUMBER, "group_starts": _NUMBER,
+    "outcome_timeout_s": _REAL, "outcome_slot_s": _REAL, "outcome_tries": _NUMBER, "stations": STATION, "free": _REAL,
+    "leaving": _REAL, "change_at": _REAL, "change_workers": _NUMBER, "windows": WINDOW, "edges": _REAL,
+    "factors": _REAL, "troubles": TROUBLE, "pools": POOL, "returning": _REAL, "waiters": WAITER,
+    "free_waiters": _NUMBER, "places": WAIT, "free_places": _NUMBER, "log": LOG, "rows": PAYMENT_ROW,
+    "cart_rows": CART_ROW, "counts": _NUMBER, "refusals": _NUMBER, "payment_moves": _YES, "position_moves": _YES,
+    "recipient_moves": _YES,
 }  # fmt: skip
-"""Arrays that begin empty, and what they are of."""
+_DIMENSIONS = {"counts": 4, "refusals": 3, "payment_moves": 2, "position_moves": 2, "recipient_moves": 2}
+
+
+def nothing() -> Memory:
+    """Return a memory without room."""
+    return Memory(**{name: np.zeros((0,) * _DIMENSIONS.get(name, 1), kind) for name, kind in _KINDS.items()})
 
 
 @structref.register
@@ -267,13 +276,14 @@ class Arrays:
 
     def replace(self, **arrays: Array) -> None:
         """Put other arrays in the place of some."""
-        if any(array is not getattr(self.now, name) for name, array in arrays.items()):
-            self.now, self._given = self.now._replace(**arrays), None
+        self.now, self._given = self.now._replace(**arrays), None
 
     def with_room(self, name: str, count: int) -> Array:
         """Return an array of records, or of numbers, once it has room for so many."""
-        values = grown(getattr(self.now, name), count)
-        self.replace(**{name: values})
+        values = getattr(self.now, name)
+        if len(values) < count:
+            values = grown(values, count)
+            self.replace(**{name: values})
         return values
 
     def append(self, name: str, values: Any) -> tuple[int, int]:

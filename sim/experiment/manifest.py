@@ -18,7 +18,7 @@ LIBRARIES = ("pagopa-sim", "simpy", "numpy", "scipy", "pandas", "pyarrow", "pyda
 
 
 _OF_NO_EFFECT = {"name", "title", "description", "slos"}
-_OF_NO_EFFECT_IN_RUN = {"replications", "confidence"}
+_OF_NO_EFFECT_IN_RUN = {"replications", "confidence", "engine"}
 
 
 def matters(path: str) -> bool:

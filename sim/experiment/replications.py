@@ -12,9 +12,9 @@ from typing import NamedTuple
 from sim.analysis.packing import pack, unpack
 from sim.analysis.slo import Slo
 from sim.analysis.tally import Quantile, Tally, tally
+from sim.experiment import engines
 from sim.experiment.executors import Crew, Known, Report
 from sim.experiment.manifest import fingerprint
-from sim.model.run import replicate
 from sim.model.snapshot import Lookout, Snapshot
 from sim.scenario import slos
 from sim.scenario.load import Loaded
@@ -107,6 +107,7 @@ class Laboratory:
                 yield Known((task.key, found))
                 continue
             quantiles = () if found is None else tuple(found.quantiles)  # those that others asked for are kept
+            engines.prepare(task.loaded, task.record, task.live)
             under_way[task.key, task.number] = task
             yield replace(task, asked=(*quantiles, *task.asked))
 
@@ -148,8 +149,7 @@ def _carried_out(task: Task, report: Report) -> tuple[Hashable, Tally]:
             due_s = ended_s + max(REPORT_EVERY_S, (ended_s - began_s) / LOOKING_SHARE)
             report(Said(task.key, task.number, seen.now_s, seen.finished, seen))
 
-    heard_by = {"live": live} if task.live else {"progress": progress}
-    records = replicate(task.loaded, task.number, record=task.record, **heard_by)
+    records = engines.carry_out(task.loaded, task.number, task.record, progress, live if task.live else None)
     if task.draft is not None:
         task.draft.write(records)
     return task.key, tally(records, task.asked)

@@ -22,15 +22,16 @@ class _Level:
         self.steps = np.zeros(0)
         self.area = np.zeros(0)
 
-    def add(self, at: Array, height: float) -> None:
-        """Step up by `height` at each of the moments `at`."""
+    def add(self, at: Array, height: float | Array) -> None:
+        """Step up by `height`, or by each of so many heights, at the moments `at`."""
         if not len(at):
             return
         bins = (at / self.bin_s).astype(np.int64)
         size = max(len(self.steps), int(bins.max()) + 1)
         rest = (bins + 1) * self.bin_s - at
-        self.steps = _padded(self.steps, size) + height * np.bincount(bins, minlength=size)
-        self.area = _padded(self.area, size) + height * np.bincount(bins, weights=rest, minlength=size)
+        heights = np.broadcast_to(height, at.shape)
+        self.steps = _padded(self.steps, size) + np.bincount(bins, weights=heights, minlength=size)
+        self.area = _padded(self.area, size) + np.bincount(bins, weights=heights * rest, minlength=size)
 
     def before(self, bins: int) -> Array:
         """Return the level at the start of each bin."""
@@ -75,7 +76,9 @@ class Occupancy:
         self._waiting = _Level(bin_s)
         self._refused: dict[int, int] = {}
         self._longest: dict[int, int] = {}
-        self._capacity: _Level | None = _Level(bin_s)
+        self._capacity = _Level(bin_s)
+        self._unlimited = False
+        self._changes: list[tuple[float, int]] = []
 
     def serve(self, asked: float, start: float, end: float) -> None:
         """Note a call that asked, was served from `start`, and ended."""
@@ -148,9 +151,17 @@ class Occupancy:
     def capacity(self, at: float, change: int | None) -> None:
         """Note workers that come or go, None for an unlimited number; one who goes may still finish a call."""
         if change is None:
-            self._capacity = None
-        elif self._capacity is not None:
-            self._capacity.add(np.array([at]), change)
+            self._unlimited = True
+        else:
+            self._changes.append((at, change))
+
+    def _limit(self) -> _Level | None:
+        """Return the capacity with all changes so far, None if it is unlimited."""
+        if self._changes:
+            at, changes = np.array(self._changes, dtype=float).T
+            self._capacity.add(at, changes)
+            self._changes.clear()
+        return None if self._unlimited else self._capacity
 
     def _integrate(self) -> None:
         for level, begins, ends in (
@@ -170,10 +181,11 @@ class Occupancy:
         `waiting_since` has the waits that began at those moments and have not been noted, since they have not ended.
         What a table will say differs by nothing but rounding, since sums are taken in another order.
         """
+        limit = self._limit()
         return Bin(
             self._busy.integral_of(number, self._from, self._until),
             self._waiting.integral_of(number, [*self._waits_from, *waiting_since], self._waits_until),
-            float("nan") if self._capacity is None else self._capacity.integral_of(number),
+            float("nan") if limit is None else limit.integral_of(number),
         )
 
     @property
@@ -184,6 +196,7 @@ class Occupancy:
     def table(self, until_s: float) -> dict[str, Array]:
         """Return one value per bin up to a moment; names and meanings as in the records of stations."""
         self._integrate()
+        limit = self._limit()
         bins = max(1, int(np.ceil(until_s / self.bin_s)))
         refused = np.array([self._refused.get(at, 0) for at in range(bins)], dtype=np.int64)
         arrived = np.rint(_padded(self._arrivals.steps, bins)[:bins]).astype(np.int64)
@@ -194,7 +207,7 @@ class Occupancy:
             "busy_s": self._busy.integral(bins),
             "waiting_s": self._waiting.integral(bins),
             "queue_max": self._queue_max(bins),
-            "capacity_s": np.full(bins, np.nan) if self._capacity is None else self._capacity.integral(bins),
+            "capacity_s": np.full(bins, np.nan) if limit is None else limit.integral(bins),
         }
 
     def _queue_max(self, bins: int) -> Array:

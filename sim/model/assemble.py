@@ -120,7 +120,9 @@ class Stations:
 
     def of(self, name: str) -> Occupancy:
         """Return the occupancy that all stations of one name share."""
-        return self.by_name.setdefault(name, Occupancy(self.bin_s))
+        if name not in self.by_name:
+            self.by_name[name] = Occupancy(self.bin_s)
+        return self.by_name[name]
 
     def table(self, names: Sequence[str], until_s: float) -> dict[str, Array]:
         """Return the table `stations` up to a moment."""

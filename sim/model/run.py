@@ -5,7 +5,8 @@ followed to its end.
 """
 
 import gc
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy.typing as npt
@@ -33,6 +34,19 @@ class RunError(Exception):
     """A rule of the protocol or an invariant broke: a bug of the program, never of its input."""
 
 
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Pause the garbage collector: nothing that lives long refers to itself, and it would walk over all of it."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+@uncollected()
 def replicate(
     loaded: Loaded,
     replication: int,
@@ -61,8 +75,6 @@ def replicate(
         look()
 
     times = arrival_times(scenario, streams, loaded.trace_s)
-    collecting = gc.isenabled()
-    gc.disable()  # nothing that lives long refers to itself, and the collector would walk over all of it
     try:
         world.clock.begin(_arrive(world, times, scenario.run.warm_up, scenario.citizen.retry.max_tries))
         world.jobs.start(scenario.node.jobs.mod3CancelV2, scenario.node.jobs.paSendRt, swept)
@@ -85,9 +97,6 @@ def replicate(
     except BaseException:
         _cut_short(world.clock)
         raise
-    finally:
-        if collecting:
-            gc.enable()
     return records
 
 

@@ -6,6 +6,7 @@ together with the schema's.
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from importlib.util import find_spec
 from math import ceil
 from typing import Any, TypeVar, get_args
 
@@ -58,6 +59,7 @@ def crosscheck(values: Any, trace_s: npt.NDArray[Any] | None) -> Found:
     end_s = _end_s(scenario)
     yield from _arrivals(scenario, end_s, trace_s)
     yield from _bins(_section(scenario.get("run")), end_s)
+    yield from _engine(_section(scenario.get("run")))
     yield from _notices(_section(_section(scenario.get("cart")).get("notices")))
     yield from _waits(scenario)
     for kind, found in names.items():
@@ -148,6 +150,12 @@ def _bins(run: Mapping[str, Any], end_s: float) -> Found:
     if width is not None and 1 <= width < end_s / MAX_BINS:
         fix = f"write {ceil(end_s / MAX_BINS)} s or more, for at most {MAX_BINS}"
         yield "run.bin", f"makes {ceil(end_s / width)} bins of {width:.15g} s", fix
+
+
+def _engine(run: Mapping[str, Any]) -> Found:
+    if run.get("engine") == "compiled" and find_spec("numba") is None:
+        fix = 'install it with: pip install "pagopa-sim[compiled]", or write simpy'
+        yield "run.engine", "compiled needs Numba, which is not installed", fix
 
 
 def _notices(shares: Mapping[str, Any]) -> Found:

@@ -108,6 +108,9 @@ class Run(Section):
     seed: Whole = Field(default=1, ge=0, lt=2**63)
     confidence: Share = Field(default=0.95, gt=0, lt=1)
     bin: Seconds = Field(default=60.0, ge=1, description="width of the time bins of stations.parquet")
+    engine: Literal["simpy", "compiled"] = Field(
+        default="simpy", description="what computes it: compiled needs Numba, is many times faster, and gives the same"
+    )
 
 
 class Stage(Section):

@@ -1,0 +1,44 @@
+"""Which engine computes a replication: the SimPy model, or the compiled one, whose records are the same row for row.
+
+Snapshots, calls and changes of status are the SimPy model's alone: whoever asks for them gets it, whatever the scenario
+says.
+"""
+
+from collections.abc import Collection
+from functools import cache
+
+from sim.model.run import Progress, replicate
+from sim.model.snapshot import Live
+from sim.records import Records
+from sim.scenario.load import Loaded
+
+
+def compiles(loaded: Loaded, record: Collection[str], live: bool) -> bool:
+    """Whether the compiled engine computes such a replication."""
+    return loaded.scenario.run.engine == "compiled" and not record and not live
+
+
+def carry_out(
+    loaded: Loaded, replication: int, record: Collection[str], progress: Progress, live: Live | None
+) -> Records:
+    """Compute a replication by the engine that its scenario asks for; `live` replaces `progress` where it is given."""
+    if compiles(loaded, record, live is not None):
+        from sim.compiled.engine import replicate as replicate_compiled
+
+        return replicate_compiled(loaded, replication, progress=progress)
+    if live is not None:
+        return replicate(loaded, replication, record=record, live=live)
+    return replicate(loaded, replication, record=record, progress=progress)
+
+
+@cache
+def _compile_machine() -> None:
+    from sim.compiled.engine import compile_machine
+
+    compile_machine()
+
+
+def prepare(loaded: Loaded, record: Collection[str], live: bool) -> None:
+    """Compile what such a replication needs, before many processes ask for it: once, and quick from then on."""
+    if compiles(loaded, record, live):
+        _compile_machine()
