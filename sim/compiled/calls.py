@@ -27,24 +27,12 @@ from sim.compiled.codes import (
     TIMEOUT,
     UNREACHABLE,
 )
+from sim.compiled.heap import ASKS, FLOW, SUSPENDED, enter, fork, unheard, wait
+from sim.compiled.incidents import covers, factor_at
 from sim.compiled.jit import compiled
 from sim.compiled.memory import Memory
-from sim.compiled.queueing import (
-    ASKS,
-    FLOW,
-    SUSPENDED,
-    acquire,
-    await_permit,
-    covering_end,
-    covers,
-    enter,
-    factor_at,
-    fork,
-    release_at,
-    submit,
-    unheard,
-    wait,
-)
+from sim.compiled.pools import acquire, await_permit, release_at
+from sim.compiled.stations import submit, up_from
 
 # --- counters --------------------------------------------------------------------------------------------------------
 
@@ -144,9 +132,30 @@ def told(w: Memory, f: int, late: int) -> int:
 
 
 @compiled
-def up_from(w: Memory, station: int, at: float) -> float:
-    """Return the end of the outage of a station that a moment lies in, or the moment itself."""
-    return covering_end(w, w.stations[station].down_lo, w.stations[station].down_hi, at)
+def step(w: Memory, f: int, pc: int) -> int:
+    """Do one step of a call of the Node and return the next."""
+    if pc == steps.CALL:
+        return call(w, f)
+    if pc == steps.CALL_PERMIT:
+        return permit(w, f)
+    if pc == steps.CALL_GRANTED:
+        return granted(w, f)
+    if pc == steps.CALL_LEAVES:
+        return leaves(w, f)
+    if pc == steps.CALL_ARRIVED:
+        return arrived(w, f)
+    if pc == steps.CALL_TAKEN:
+        return taken(w, f)
+    if pc == steps.CALL_LOSES:
+        return loses(w, f)
+    return served(w, f)
+
+
+@compiled
+def called(w: Memory, f: int, primitive: int, callee: int, timeout_s: float, answered: int) -> None:
+    """Prepare a call of the Node; `answered` follows it."""
+    flow = w.flows[f]
+    flow.called, flow.callee, flow.c_timeout, flow.answered, flow.c_send = primitive, callee, timeout_s, answered, 0
 
 
 @compiled

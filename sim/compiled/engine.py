@@ -9,10 +9,12 @@ import numpy.typing as npt
 from numba import typeof
 
 from sim.compiled import codes, memory, steps, tables
-from sim.compiled.machine import MARGIN, advance, finish_all
+from sim.compiled.ending import finish_all
+from sim.compiled.heap import BUGS
+from sim.compiled.machine import MARGIN, advance
 from sim.compiled.memory import NOTICE_DRAWS, TRY_DRAWS, Arrays, Memory, room
 from sim.compiled.peers import Peers
-from sim.compiled.queueing import BUGS, QUEUED, SERVED
+from sim.compiled.stations import QUEUED, SERVED
 from sim.kernel.clock import Clock
 from sim.kernel.occupancy import Occupancy
 from sim.kernel.streams import Streams
