@@ -52,7 +52,7 @@ PROBLEMS = """\
 7:9  run.seed  1.5 is not a whole number  write for example 10
 8:15  run.confidence  95 is more than 100%  write 0% to 100%
 9:8  run.bin  inf is not a quantity  write for example 250 ms or 15 min
-10:3  run.jobs  is not known here  write one of warm_up, window, replications, seed, confidence, bin
+10:3  run.jobs  is not known here  write one of warm_up, window, replications, seed, confidence, bin, engine
 12:12  cart.notices  has shares that add up to 80%  write shares that add up to 100%
 12:21  cart.notices.7  is 7  write at most 5
 12:29  cart.notices.x  x is not a whole number  write for example 10
