@@ -29,6 +29,7 @@ from rich.table import Table
 from benchmarks.bench import Spread, machine, spread, table_of, tell
 from benchmarks.commands import PROGRAM, Command, command
 from sim.analysis.summary import summarise
+from sim.experiment import engines
 from sim.experiment import replications as laboratory
 from sim.experiment import sweep as sweeping
 from sim.experiment.design import Design, read_vary
@@ -87,7 +88,7 @@ def swept(jobs: int, sets: Sequence[str] = ()) -> Swept:
     timed = _Timed()
     with (
         TemporaryDirectory() as out,
-        patch.object(laboratory, "replicate", timed("replicate", laboratory.replicate)),
+        patch.object(engines, "carry_out", timed("replicate", engines.carry_out)),
         patch.object(laboratory, "tally", timed("tally", laboratory.tally)),
     ):
         wall_s, cpu_s = time.perf_counter(), time.process_time()
