@@ -30,7 +30,10 @@ def entry(function: F) -> F:
     Numba keeps it for the types of what it is given, and sees no change in what it calls: so the type of a `Memory`
     has a name that changes with the sources.
     """
-    return cast("F", njit(**_OUTER)(function))
+    try:
+        return cast("F", njit(**_OUTER)(function))
+    except RuntimeError:  # there is no folder to keep it in
+        return cast("F", njit(**{**_OUTER, "cache": False})(function))
 
 
 def numbers(values: Iterable[int]) -> tuple[int, ...]:

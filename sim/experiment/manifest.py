@@ -8,6 +8,7 @@ import subprocess
 import sys
 from functools import cache
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -15,6 +16,8 @@ from weakref import WeakKeyDictionary
 from sim.scenario.load import Loaded, dump
 
 LIBRARIES = ("pagopa-sim", "simpy", "numpy", "scipy", "pandas", "pyarrow", "pydantic")
+_PERHAPS = ("numba",)
+"""Libraries that figures depend on where they are installed."""
 
 
 _OF_NO_EFFECT = {"name", "title", "description", "slos"}
@@ -81,8 +84,9 @@ def of_scenario(loaded: Loaded) -> dict[str, Any]:
 def of_program() -> dict[str, Any]:
     """Return what computed it: versions, the program's commit if it runs from a checkout, and the machine."""
     commit, changed = _git()
+    libraries = (*LIBRARIES, *filter(find_spec, _PERHAPS))
     return {
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in libraries}},
         "git_commit": commit,
         "git_changed": changed,
         "machine": {"system": platform.platform(), "processor": platform.machine(), "cores": cores()},
