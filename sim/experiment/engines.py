@@ -6,11 +6,16 @@ says.
 
 from collections.abc import Collection
 from functools import cache
+from logging import getLogger
+from threading import Timer
 
 from sim.model.run import Progress, replicate
 from sim.model.snapshot import Live
 from sim.records import Records
 from sim.scenario.load import Loaded
+
+_LOG = getLogger(__name__)
+_AT_ONCE_S = 2.0
 
 
 def compiles(loaded: Loaded, record: Collection[str], live: bool) -> bool:
@@ -33,9 +38,16 @@ def carry_out(
 
 @cache
 def _compile_machine() -> None:
+    """Compile the machine, and say so if that is not done at once."""
     from sim.compiled.engine import compile_machine
 
-    compile_machine()
+    said = Timer(_AT_ONCE_S, _LOG.warning, ["compiling the engine, once for this installation: some twenty seconds"])
+    said.daemon = True
+    said.start()
+    try:
+        compile_machine()
+    finally:
+        said.cancel()
 
 
 def prepare(loaded: Loaded, record: Collection[str], live: bool) -> None:
