@@ -2,9 +2,10 @@
 
     python -m benchmarks.measure simulator 20000
 
-A tiny run comes first: it loads what has to be loaded, and the peak of memory after it is the base. Both models build
+A tiny run comes first: it loads what has to be loaded, and the peak of memory after it is the base. All models build
 their world, run until every payment has ended and have their records when the clock stops; reading the scenario file
-is not counted. Prints one JSON object.
+is not counted. The machine of the compiled engine has to be there already: where the tiny run compiles it, the base is
+that of a compiler. Prints one JSON object.
 """
 
 import argparse
@@ -53,7 +54,7 @@ class Measured:
 
     @property
     def events_per_payment(self) -> float:
-        """Entries of SimPy's event heap per payment."""
+        """Entries of the heap of events per payment, be it SimPy's or the compiled engine's."""
         return self.events / self.payments
 
     @property
@@ -68,7 +69,15 @@ class Measured:
 
 
 def _simulator(loaded: Loaded) -> tuple[int, int]:
-    """Run the simulator, invariants on; return payments and events."""
+    """Run the SimPy engine, invariants on; return payments and events."""
+    records = replicate(loaded, 0)
+    return len(records.tables["payments"]["cart"]), records.events
+
+
+def _compiled(loaded: Loaded) -> tuple[int, int]:
+    """Run the compiled engine, invariants on; return payments and events."""
+    from sim.compiled.engine import replicate  # noqa: PLC0415 - no other model should have Numba in its memory
+
     records = replicate(loaded, 0)
     return len(records.tables["payments"]["cart"]), records.events
 
@@ -86,11 +95,12 @@ def _limit(loaded: Loaded) -> tuple[int, int]:
     return len(limit.run()["cart"]), limit.clock.events
 
 
-SIMULATOR, IDIOMATIC = "simulator", "idiomatic"
+SIMULATOR, COMPILED, IDIOMATIC = "simulator", "compiled", "idiomatic"
 NOT_AHEAD, COLLECTED, UNCOLLECTED = "simulator-not-ahead", "simulator-collected", "idiomatic-uncollected"
 LIMIT, PLAINLY, PLAINLY_IDIOMATIC = "plain-limit", "plain-simulator", "plain-idiomatic"
 MODELS: Mapping[str, Callable[[Loaded], tuple[int, int]]] = {
     SIMULATOR: _simulator,
+    COMPILED: _compiled,
     IDIOMATIC: _idiomatic,
     NOT_AHEAD: without.entering_ahead(_simulator),
     COLLECTED: without.pausing_the_collector(_simulator),
@@ -138,14 +148,10 @@ def apart(model: str, payments: int) -> Measured:
     return Measured(**json.loads(done.stdout))
 
 
-def pairs(one: str, other: str, count: int, payments: int) -> list[tuple[Measured, Measured]]:
-    """Run two models in turn, the first of a pair second in the next, so that a drift of the machine hits both."""
-    found = []
-    for number in range(count):
-        order = (one, other) if number % 2 == 0 else (other, one)
-        pair = {model: apart(model, payments) for model in order}
-        found.append((pair[one], pair[other]))
-    return found
+def in_turn(models: Sequence[str], rounds: int, payments: int) -> list[dict[str, Measured]]:
+    """Run models in rounds, the first of a round last in the next, so that a drift of the machine hits all of them."""
+    first = [number % len(models) for number in range(rounds)]
+    return [{model: apart(model, payments) for model in (*models[each:], *models[:each])} for each in first]
 
 
 if __name__ == "__main__":

@@ -262,7 +262,7 @@ def whole(count: int, payments: int) -> Iterator[Gain]:
         ("the limit, against the simulator", measure.LIMIT, measure.PLAINLY),
         ("the limit, against the idiomatic model", measure.LIMIT, measure.PLAINLY_IDIOMATIC),
     ):
-        found = measure.pairs(one, other, count, payments)
+        found = [(each[one], each[other]) for each in measure.in_turn((one, other), count, payments)]
         task = "a plain payment" if one == measure.LIMIT else "a payment"
         cost = median(1e6 / a.per_cpu_s for a, _ in found)
         ratio = median(a.per_cpu_s / b.per_cpu_s for a, b in found)

@@ -12,6 +12,7 @@ from sim.kernel.clock import Steps
 from sim.kernel.station import Station
 from sim.model import assemble
 from sim.model.node import Activating, Node
+from sim.model.run import uncollected
 from sim.protocol.entities import Recipient
 from sim.protocol.messages import Activate, Answer
 
@@ -65,12 +66,4 @@ def pausing_the_collector(run: Run[T]) -> Run[T]:
 
 def a_collector(run: Run[T]) -> Run[T]:
     """Leave the garbage collector off, as the simulator does by itself."""
-
-    def uncollecting(loaded: Any) -> T:
-        gc.disable()
-        try:
-            return run(loaded)
-        finally:
-            gc.enable()
-
-    return uncollecting
+    return uncollected()(run)
