@@ -105,7 +105,7 @@ def test_typed_again_it_says_the_same_without_computing_anything(capacity, monke
     """The looks are the same ones, from the shelf."""
     first = capacity(*DELAY, *IN_TIME, "--load", quiet=False)
     assert first.err.splitlines()[0].startswith("psps.psp-b.outcome_delay.mean = 10: ")
-    monkeypatch.setattr("sim.experiment.replications.replicate", None)
+    monkeypatch.setattr("sim.experiment.engines.carry_out", None)
     assert capacity(*DELAY, *IN_TIME, "--load", quiet=False) == first
 
 
