@@ -9,6 +9,8 @@
 - **jobs**: the same sweep with one job and with two, in turn, each pair in the opposite order of the one before.
 - **finished points**: a sweep of 10,000 points whose rows are on the shelf, by the command in a process of its own,
   with all that a start takes: first it is resumed, which writes its table, and then it is listed.
+- **a run**: `pagopa-sim run scenarios/baseline.yaml` with its ten replications, one job per core, by each engine in
+  turn, from the start of the command to its end. The machine of the compiled engine is there already.
 - **points an hour**: of five replications each, by the processor seconds of one job, which other work on the machine
   lengthens less than seconds.
 
@@ -17,7 +19,7 @@ Nothing is asserted here; `docs/how-to/clusters.md` keeps the figures.
 
 import argparse
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -43,6 +45,7 @@ VARY = "psps.psp-a.workers=16..18"
 REPLICATIONS = 5
 SHORT = ("run.warm_up=10 s", "run.window=20 s")
 FINISHED = 10_000
+ENGINES = "simpy", "compiled"
 GOALS = {"overhead": 0.05, "speed-up": 1.7, "resumed": 2.0, "listed": 2.0}
 
 
@@ -155,11 +158,31 @@ def _finish(design: Design, out: Path) -> None:
             kept.put_point(plan.key(point), row)
 
 
+# --- a run --------------------------------------------------------------------------------------------------------
+
+
+def ran(times: int, sets: Sequence[str] = ()) -> dict[str, list[Command]]:
+    """Run the baseline by each engine in turn, so many times, and return what each run took, by engine."""
+    _run("compiled", SHORT)  # compiles the machine where that has not been done
+    found = [{engine: _run(engine, sets) for engine in ENGINES} for _ in range(times)]
+    return {engine: [each[engine] for each in found] for engine in ENGINES}
+
+
+def _run(engine: str, sets: Sequence[str]) -> Command:
+    """Run the baseline; a short run is not held against SLOs, which it would leave undecided."""
+    assigned = [f"run.engine={engine}", *sets, *(("slos=[]",) if sets else ())]
+    with TemporaryDirectory() as out:
+        words = [PROGRAM, "run", str(BASELINE), "--quiet", "--out", out]
+        return command([*words, *(word for each in assigned for word in ("--set", each))])
+
+
 # --- command ------------------------------------------------------------------------------------------------------
 
 
-def figures(found: Sequence[tuple[Swept, Swept]], commands: dict[str, Command]) -> dict[str, Spread]:
-    """Return every figure over the pairs."""
+def figures(
+    found: Sequence[tuple[Swept, Swept]], commands: Mapping[str, Command], runs: Mapping[str, Sequence[Command]]
+) -> dict[str, Spread]:
+    """Return every figure over the pairs; of runs only seconds, since their work is done in other processes."""
     alone = [one for one, _ in found]
     return {
         "replication": spread([each.replication_s for each in alone]),
@@ -169,6 +192,7 @@ def figures(found: Sequence[tuple[Swept, Swept]], commands: dict[str, Command]) 
         "points": spread([each.points_per_hour for each in alone]),
         **{name: spread([took.wall_s]) for name, took in commands.items()},
         **{f"{name}_cpu": spread([took.cpu_s]) for name, took in commands.items()},
+        **{f"run_{engine}": spread([took.wall_s for took in each]) for engine, each in runs.items()},
     }
 
 
@@ -188,6 +212,8 @@ def table(found: dict[str, Spread], count: int, points: int) -> Table:
     for name in ("resumed", "listed"):
         shown.add_row(f"{points:,} finished points {name}, s", str(found[name]), f"< {GOALS[name]:g}")
         shown.add_row("  of the processor", str(found[f"{name}_cpu"]), "")
+    for engine in ENGINES:
+        shown.add_row(f"a run of the baseline, engine {engine}, s", str(found[f"run_{engine}"]), "")
     shown.add_row(f"points an hour and core, {REPLICATIONS} replications each", str(found["points"]), "")
     return shown
 
@@ -203,7 +229,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if count < 1:
         parser.error("measure at least one pair")
     where = machine()
-    found = figures(pairs(count, sets), finished(points))
+    found = figures(pairs(count, sets), finished(points), ran(count, sets))
     tell(where, {"figures": found}, table(found, count, points), as_json=asked.json)
 
 
