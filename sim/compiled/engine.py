@@ -1,7 +1,6 @@
 """One replication by the machine: fills its memory, answers what it asks for, and keeps what it leaves."""
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ import numpy.typing as npt
 from numba import typeof
 
 from sim.compiled import codes, memory, steps, tables
+from sim.compiled.draws import Draws
 from sim.compiled.ending import finish_all
 from sim.compiled.heap import BUGS
 from sim.compiled.machine import MARGIN, advance
@@ -22,7 +22,7 @@ from sim.model.arrivals import arrival_times, end_of_arrivals_s
 from sim.model.assemble import Builder
 from sim.model.callee import Address
 from sim.model.invariants import BrokenInvariantError, records_hold
-from sim.model.plan import SENDS, CallDraws, Columns, Plan
+from sim.model.plan import CallDraws, Plan
 from sim.model.recorder import PRIMITIVE_NAMES, Table
 from sim.model.reversal import Reversals
 from sim.model.run import TOGETHER, Progress, RunError, uncollected
@@ -35,7 +35,7 @@ from sim.scenario.schema import Scenario
 Array = npt.NDArray[Any]
 
 _PLANNED_AS = {codes.ACTIVATE: "activate", codes.CLOSE: "close", codes.OUTCOME: "outcome", codes.RECEIPT: "receipt"}
-_ROWS, _BLOCK, _LATER_BLOCK = 16384, 4096, 1024
+_ROWS, _BLOCK = 16384, 4096
 """Rows of payments, and of carts, that are written before they are taken away; carts whose draws are made at once."""
 _STARTS = (steps.ARRIVE, False), (steps.JOB_DONE, True), (steps.JOB_DONE, False)
 """The flows that begin first, in this order, and whether a job is `mod3CancelV2`."""
@@ -80,16 +80,16 @@ class _Engine:
     def __init__(self, loaded: Loaded, replication: int, progress: Progress | None) -> None:
         self.scenario = scenario = loaded.scenario
         self.replication, self.progress = replication, progress
-        self.streams = Streams(scenario.run.seed, replication)
-        self.plan = Plan(scenario, self.streams)
+        streams = Streams(scenario.run.seed, replication)
+        self.plan = Plan(scenario, streams)
         self.settings = settings_of(scenario.protocol)
-        self.builder = Builder(scenario, self.streams, self.plan, Clock())
+        self.builder = Builder(scenario, streams, self.plan, Clock())
         self.places = int(max(scenario.cart.notices))
-        arrivals = arrival_times(scenario, self.streams, loaded.trace_s)
+        self.draws = Draws(self.plan, self.places)
+        arrivals = arrival_times(scenario, streams, loaded.trace_s)
         self.arrays = Arrays(_empty(scenario, arrivals, _settings(scenario, self.settings, self.plan, self.places)))
         self.peers = Peers(self.arrays, self.builder)
         self.payments, self.carts = Table(PAYMENTS), Table(CARTS)
-        self.later = lru_cache(64)(self._later_tries)
         self._make_room()
         self._start()
 
@@ -109,11 +109,12 @@ class _Engine:
             answers[asked]()
         state = self.arrays.state
         if state["error"]:
-            where = f"{state['error_cart']} (cart)"
+            where = f"of cart {state['error_cart']}"
             raise BrokenInvariantError(BUGS[int(state["error"])], where, float(state["now"]))
         while finish_all(self.arrays.given) != steps.ALL_DONE:
             self._make_room()
         self._make_room()
+        self.draws.forget()
 
     def records(self) -> Records:
         """Return what the replication leaves behind."""
@@ -154,45 +155,16 @@ class _Engine:
         return int(cart), int(attempt), int(flow["notice"]), int(send)
 
     def _draw_block(self) -> None:
-        state = self.arrays.state
+        now, state = self.arrays.now, self.arrays.state
         state["block_start"] = state["block_end"]
         state["block_end"] += _BLOCK
-        now = self.arrays.now
-        self._fill(now.block, now.block_notices, int(state["block_start"]), _BLOCK, 0)
+        self.draws.fill(now.block, now.block_notices, int(state["block_start"]), _BLOCK)
 
     def _draw_try(self) -> None:
         flow, places, now = self._flow, self.places, self.arrays.now
         cart, attempt, _, _ = self._address(flow, 0)
-        block, notices = self.later(attempt, cart // _LATER_BLOCK)
-        slot, row = int(flow["attempt"]), cart % _LATER_BLOCK
-        now.try_draws[slot] = block[row]
-        now.notice_draws[slot * places : (slot + 1) * places] = notices[row * places : (row + 1) * places]
-
-    def _later_tries(self, attempt: int, number: int) -> tuple[Array, Array]:
-        block, notices = room(TRY_DRAWS, _LATER_BLOCK), room(NOTICE_DRAWS, _LATER_BLOCK * self.places)
-        self._fill(block, notices, number * _LATER_BLOCK, _LATER_BLOCK, attempt)
-        return block, notices
-
-    def _fill(self, block: Array, notices: Array, start: int, count: int, attempt: int) -> None:
-        """Draw one try of many carts."""
-        carts, by_place = self.plan.columns(start, count, attempt)
-        _copy(carts, block, slice(count))
-        block["result_losses"] = self._losses(start, count, attempt)
-        block["notices"] = 0
-        for notice, (chosen, columns) in enumerate(by_place):
-            _copy(columns, notices[notice :: self.places], chosen)
-            block["notices"][chosen] += 1
-
-    def _losses(self, start: int, count: int, attempt: int) -> Array:
-        """Return how many of the first sends of each try's result are lost in a row."""
-        loss, sends = self.scenario.links.checkout_node.loss, self.scenario.node.result.retries + 2
-        losses, all_lost = np.zeros(count, dtype=np.int64), np.full(count, loss > 0)
-        for send in range(sends):
-            if not all_lost.any():
-                break
-            all_lost &= self.streams.block("result.lost", start, count, attempt * SENDS + send) < loss
-            losses += all_lost
-        return losses
+        slot = int(flow["attempt"])
+        now.try_draws[slot], now.notice_draws[slot * places : (slot + 1) * places] = self.draws.later(cart, attempt)
 
     def _draw_call(self) -> None:
         flow = self._flow
@@ -335,16 +307,6 @@ def _settings(scenario: Scenario, protocol: ProtocolSettings, plan: Plan, places
     for name, value in values.items():
         settings[name] = value
     return settings
-
-
-def _copy(columns: Columns, records: Array, chosen: Any) -> None:
-    """Copy columns of draws into the fields of the same name of chosen records."""
-    for name, column in columns.items():
-        if isinstance(column, tuple):
-            for field, part in zip(CallDraws._fields, column, strict=True):
-                records[name][field][chosen] = part
-        else:
-            records[name][chosen] = column
 
 
 def _write(flow: Any, drawn: CallDraws) -> None:

@@ -49,7 +49,7 @@ STATE = _record(
     now=_F, entries=_I, scheduled=_I, stacked=_I, asked=_I, jobs=_I, finished=_I, open_tokens=_I,
     expirable=_I, sendable=_I, error=_I, error_cart=_I, logged=_I, rows=_I, cart_rows=_I, waiting=_I, opened=_I,
     closed=_I, pending=_I, strays=_I, free_carts=_I, free_tries=_I, free_flows=_I, free_waiters=_I, pool_waiters=_I,
-    queued=_I, free_places=_I, block_start=_I, block_end=_I, moves=_I,
+    free_places=_I, block_start=_I, block_end=_I, moves=_I,
 )  # fmt: skip
 """What changes: the clock, and how much of each array is in use."""
 

@@ -128,7 +128,6 @@ def _leave(w: Memory, number: int, now: float) -> None:
         station.waiting -= 1
         w.free_places[s.free_places] = first
         s.free_places += 1
-        s.queued -= 1
 
 
 @compiled
@@ -144,5 +143,4 @@ def _enqueue(w: Memory, number: int, now: float, start: float) -> None:
         station.head = place
     station.tail = place
     station.waiting += 1
-    s.queued += 1
     note(w, station.occupancy, QUEUED, now, float(station.waiting), now)
