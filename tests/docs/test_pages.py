@@ -63,6 +63,21 @@ def test_the_mistake_of_the_tutorial_is_answered_as_shown(tmp_path):
     assert shown.removeprefix("scenarios/") in str(raised.value).replace(f"{tmp_path}/", "").splitlines()
 
 
+def test_the_compiled_engine_without_numba_is_refused_as_shown(tmp_path, monkeypatch):
+    """The scenario of the page, where Numba is not installed, gives the lines that the page shows."""
+    page = DOCS / "how-to" / "fast.md"
+    (tmp_path / "scenarios").mkdir()
+    for shipped in (ROOT / "scenarios").glob("*.yaml"):
+        (tmp_path / "scenarios" / shipped.name).write_bytes(shipped.read_bytes())
+    (tmp_path / "scenarios" / "nation.yaml").write_text(blocks(page, "yaml")[0], encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "numba", None)
+    shown = re.search(r"^    scenarios/nation.*\n    .*\n", page.read_text(encoding="utf-8"), re.MULTILINE)[0]
+    with pytest.raises(sim.ScenarioError) as raised:
+        sim.load("scenarios/nation.yaml")
+    assert str(raised.value).split() == shown.split()
+
+
 def test_the_first_verdict_of_the_tutorial_is_that_of_the_readme():
     """Line by line, some of which are left out; the README's block is typed by a test of its own."""
     (printed, *_) = blocks(ROOT / "README.md", "text")

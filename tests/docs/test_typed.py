@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 HOW_TO = ROOT / "docs" / "how-to"
-TYPED = ("compare", "report", "trace")
+TYPED = ("compare", "fast", "report", "trace")
 _BLOCK = re.compile(r"^```(yaml|sh|python|text)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
