@@ -5,6 +5,7 @@ returns the next one (`steps.py`).
 """
 
 from math import inf, nan
+from typing import Any
 
 import numpy as np
 
@@ -152,10 +153,20 @@ def step(w: Memory, f: int, pc: int) -> int:
 
 
 @compiled
-def called(w: Memory, f: int, primitive: int, callee: int, timeout_s: float, answered: int) -> None:
-    """Prepare a call of the Node; `answered` follows it."""
+def called(w: Memory, f: int, primitive: int, callee: int, timeout_s: float, drawn: Any, answered: int) -> int:
+    """Begin a call of the Node with what was drawn of it; `answered` follows it."""
     flow = w.flows[f]
     flow.called, flow.callee, flow.c_timeout, flow.answered, flow.c_send = primitive, callee, timeout_s, answered, 0
+    flow.c_out, flow.c_work, flow.c_back = drawn.out_s, drawn.work_s, drawn.back_s
+    flow.c_end, flow.c_done = drawn.end, drawn.done
+    return steps.CALL
+
+
+@compiled
+def ec_of(w: Memory, a: int) -> int:
+    """Return the slot of a notice's own EC, -1 if nobody has called it yet."""
+    notice = w.notice_draws[a]
+    return w.callee_of[w.group_starts[notice.ec_group] + notice.ec]
 
 
 @compiled

@@ -3,7 +3,7 @@
 from math import inf, isnan, nan
 
 from sim.compiled import steps
-from sim.compiled.calls import at_node, called, count_call, send, told
+from sim.compiled.calls import at_node, called, count_call, ec_of, send, told
 from sim.compiled.codes import (
     ACTIVATE,
     ASK,
@@ -110,13 +110,8 @@ def activation_started(w: Memory, f: int) -> int:
         return steps.ACTIVATION_TOLD
     if not activate(w, f, a, flow.started):
         return steps.ACTIVATION_TOLD
-    notice = w.notice_draws[a]
-    callee = w.callee_of[w.group_starts[notice.ec_group] + notice.ec]
-    called(w, f, ASK, callee, w.settings[0].ec_timeout_s, steps.ACTIVATION_ANSWERED)
-    drawn = notice.ask
-    flow.c_out, flow.c_work, flow.c_back = drawn.out_s, drawn.work_s, drawn.back_s
-    flow.c_end, flow.c_done = drawn.end, drawn.done
-    return steps.CALL
+    timeout_s = w.settings[0].ec_timeout_s
+    return called(w, f, ASK, ec_of(w, a), timeout_s, w.notice_draws[a].ask, steps.ACTIVATION_ANSWERED)
 
 
 @compiled

@@ -88,7 +88,7 @@ def new_try(w: Memory, f: int, number: int, started_s: float) -> int:
     attempt = w.tries[t]
     attempt.cart, attempt.number, attempt.next, attempt.flow, attempt.started_s = flow.cart, number, -1, f, started_s
     attempt.activated_s = attempt.close_sent_s = attempt.booked_s = attempt.known_s = nan
-    attempt.failed = attempt.abandoned = attempt.closed = attempt.in_closings = attempt.has_outcome = False
+    attempt.failed = attempt.abandoned = attempt.closed = attempt.in_closings = False
     attempt.close = attempt.answer = attempt.notifications = attempt.result = attempt.remembered = 0
     for a in range(t * places, t * places + cart.notices):
         each = w.activations[a]

@@ -3,7 +3,7 @@
 from math import inf
 
 from sim.compiled import steps
-from sim.compiled.calls import called
+from sim.compiled.calls import called, ec_of
 from sim.compiled.codes import KO, NONE, OK, RECEIPT, UNREACHABLE
 from sim.compiled.heap import ENDED, FLOW, asks, enter, flow_of, wait
 from sim.compiled.jit import compiled
@@ -48,20 +48,16 @@ def receipt(w: Memory, cart: int, attempt: int, notice: int, leaves: float) -> N
 @compiled
 def receipt_sends(w: Memory, f: int) -> int:
     """Send one receipt to the notice's own EC."""
-    flow = w.flows[f]
-    a = flow.attempt * w.settings[0].places + flow.notice
-    notice = w.notice_draws[a]
-    callee = w.callee_of[w.group_starts[notice.ec_group] + notice.ec]
-    called(w, f, RECEIPT, callee, w.settings[0].receipt_timeout_s, steps.RECEIPT_ANSWERED)
-    flow.c_send = w.activations[a].sends - 1
+    flow, settings = w.flows[f], w.settings[0]
+    a = flow.attempt * settings.places + flow.notice
+    drawn = w.notice_draws[a].receipt
+    sends = called(w, f, RECEIPT, ec_of(w, a), settings.receipt_timeout_s, drawn, steps.RECEIPT_ANSWERED)
     w.activations[a].receipt_sends += 1
-    if flow.c_send > 0:
-        flow.primitive, flow.send = RECEIPT, flow.c_send
-        return asks(w, f, steps.ASK_CALL, steps.CALL)
-    drawn = notice.receipt
-    flow.c_out, flow.c_work, flow.c_back = drawn.out_s, drawn.work_s, drawn.back_s
-    flow.c_end, flow.c_done = drawn.end, drawn.done
-    return steps.CALL
+    flow.c_send = w.activations[a].sends - 1
+    if flow.c_send == 0:
+        return sends
+    flow.primitive, flow.send = RECEIPT, flow.c_send
+    return asks(w, f, steps.ASK_CALL, steps.CALL)
 
 
 @compiled

@@ -86,7 +86,7 @@ CART = _record(
 TRY = _record(
     cart=_I, number=_I, next=_I, flow=_I, started_s=_F, activated_s=_F, close_sent_s=_F, booked_s=_F, known_s=_F,
     answered_s=_F, deadline=_F, failed=_B, abandoned=_B, close=_I, closed=_B, in_closings=_B, listed=_B, answer=_I,
-    notifications=_I, result=_I, has_outcome=_B, remembered=_I, remembered_fault=_I, remembered_until=_F,
+    notifications=_I, result=_I, remembered=_I, remembered_fault=_I, remembered_until=_F,
     next_notice=_I, lanes=_I, lanes_left=_I, latest_s=_F,
 )  # fmt: skip
 ACTIVATION = _record(

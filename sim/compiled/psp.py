@@ -59,11 +59,8 @@ def follow(w: Memory, f: int) -> int:
     draws = w.try_draws[flow.attempt]
     w.tries[flow.attempt].notifications += 1
     flow.notice = -1
-    called(w, f, NOTIFY, draws.psp, w.settings[0].psp_timeout_s, steps.NOTIFICATION_ANSWERED)
-    drawn = draws.notify
-    flow.c_out, flow.c_work, flow.c_back = drawn.out_s, drawn.work_s, drawn.back_s
-    flow.c_end, flow.c_done = drawn.end, drawn.done
-    return steps.CALL
+    timeout_s = w.settings[0].psp_timeout_s
+    return called(w, f, NOTIFY, draws.psp, timeout_s, draws.notify, steps.NOTIFICATION_ANSWERED)
 
 
 @compiled
@@ -125,7 +122,6 @@ def outcome_due(w: Memory, f: int) -> int:
     drawn = draws.outcome
     flow.send, flow.sent = 0, attempt.booked_s + draws.outcome_delay_s
     flow.out, flow.work, flow.back = drawn.out_s, drawn.work_s, drawn.back_s
-    attempt.has_outcome = True
     return steps.OUTCOME_SENDS
 
 
