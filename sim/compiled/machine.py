@@ -108,6 +108,7 @@ def _step(w: Memory, f: int, pc: int) -> int:
 def _late(w: Memory, f: int) -> int:
     """Go on after a call that arrived when the Node had given up: the callee does not know that."""
     called = w.flows[f].called
+    w.flows[f].late = False  # what the callee sends from now on is not
     if called == NOTIFY:
         book(w, f)
         return steps.OUTCOME_DUE
