@@ -15,51 +15,57 @@ from sim.compiled.psp import book
 from sim.model.run import TOGETHER
 
 MARGIN = 16 * TOGETHER
-"""Places that one entry of the heap may take of any array, but for those that wait for a pool or for the job."""
+"""Places that a flow may take of any array before it stops, but for those that wait for a pool or for the job."""
 
 
 @entry
 def advance(w: Memory) -> int:
     """Run up to the next thing that has to be asked for, or to the end."""
     s = w.state[0]
-    while True:
-        while s.stacked > 0:
-            s.stacked -= 1
-            f = w.stack[s.stacked]
-            pc = w.flows[f].pc
-            while pc >= 0:
-                pc = _step(w, f, pc)
-            if pc == ASKS:
-                w.stack[s.stacked] = f
-                s.stacked += 1
-                return s.asked
-            if pc == ENDED:
-                _end(w, f)
-        if s.error:
-            return steps.ALL_DONE
+    while not s.error:
         if _short(w):
             return steps.ASK_ROOM
-        if s.scheduled == 0:
-            return steps.ALL_DONE
-        first = w.heap[0]
-        s.now, kind, slot = first.at, first.kind, first.slot
-        drop_first(w)
-        if kind == WAKE:
-            wake(w, slot)
+        if s.stacked == 0:
+            if s.scheduled == 0:
+                break
+            _take_first(w)
             continue
-        if kind != FLOW:
-            waiter = slot
-            slot = heard_of_permit(w, kind, waiter)
-            forget_waiter(w, waiter)
-            if slot < 0:
-                continue
-        w.stack[0] = slot
-        s.stacked = 1
+        s.stacked -= 1
+        f = w.stack[s.stacked]
+        pc = w.flows[f].pc
+        while pc >= 0:
+            pc = _step(w, f, pc)
+        if pc == ASKS:
+            w.stack[s.stacked] = f
+            s.stacked += 1
+            return s.asked
+        if pc == ENDED:
+            _end(w, f)
+    return steps.ALL_DONE
+
+
+@compiled
+def _take_first(w: Memory) -> None:
+    """Take the first entry of the heap, and let the flow go on that it is about, if there is one."""
+    s, first = w.state[0], w.heap[0]
+    s.now, kind, slot = first.at, first.kind, first.slot
+    drop_first(w)
+    if kind == WAKE:
+        wake(w, slot)
+        return
+    if kind != FLOW:
+        waiter = slot
+        slot = heard_of_permit(w, kind, waiter)
+        forget_waiter(w, waiter)
+        if slot < 0:
+            return
+    w.stack[0] = slot
+    s.stacked = 1
 
 
 @compiled
 def _short(w: Memory) -> bool:
-    """Whether the next entry of the heap might need more room than there is."""
+    """Whether the next flow might need more room than there is."""
     s = w.state[0]
     many = MARGIN + s.pending + s.pool_waiters
     return (
