@@ -107,12 +107,12 @@ class _Engine:
         }
         while (asked := advance(self.arrays.given)) != steps.ALL_DONE:
             answers[asked]()
+        while not self.arrays.state["error"] and finish_all(self.arrays.given) != steps.ALL_DONE:
+            self._make_room()
         state = self.arrays.state
         if state["error"]:
             where = f"of cart {state['error_cart']}"
             raise BrokenInvariantError(BUGS[int(state["error"])], where, float(state["now"]))
-        while finish_all(self.arrays.given) != steps.ALL_DONE:
-            self._make_room()
         self._make_room()
         self.draws.forget()
 
