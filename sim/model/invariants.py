@@ -117,7 +117,7 @@ def _same(payments: Mapping[str, Array], *keys: str) -> Array:
 def _one_token(payments: Mapping[str, Array]) -> Array:
     """Tell whether the token that a notice had before, if any, was cancelled when this one was issued."""
     tokens = np.flatnonzero(~np.isnan(payments["issued_s"]))
-    tokens = tokens[np.lexsort([payments[key][tokens] for key in ("attempt", "notice", "cart")])]
+    tokens = tokens[np.lexsort([payments[key][tokens] for key in ("issued_s", "notice", "cart")])]
     columns = {key: payments[key][tokens] for key in ("cart", "notice", "issued_s", "cancelled_s")}
     holds = np.ones(len(payments["cart"]), dtype=bool)
     holds[tokens] = ~_same(columns, "cart", "notice") | (_before(columns["cancelled_s"]) <= columns["issued_s"])
