@@ -63,8 +63,8 @@ Count = Annotated[
 def experimenting() -> Iterator[None]:
     """Answer as other commands do, say what has no answer or lacks what it takes, and what to do if interrupted."""
     with refusing("interrupted; what was finished is kept: run the same command again to go on"):
-        from sim.experiment.effects import MissingExtraError
         from sim.experiment.executors import ClusterError
+        from sim.experiment.extras import MissingExtraError
         from sim.experiment.replications import StudyError
 
         try:

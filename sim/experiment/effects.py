@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from sim.analysis.intervals import Estimate, mean
 from sim.experiment.design import Point
+from sim.experiment.extras import MissingExtraError
 from sim.experiment.ranges import Factor, assigned
 from sim.experiment.replications import StudyError
 
@@ -30,10 +31,6 @@ RESAMPLES = 1000
 Array = npt.NDArray[Any]
 Outputs = Mapping[str, Sequence[float] | Array]
 """By the name of an output, its value at every point of a study; NaN where it has none."""
-
-
-class MissingExtraError(ImportError):
-    """SALib is not installed."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,9 +6,11 @@ says.
 
 from collections.abc import Collection
 from functools import cache
+from importlib.util import find_spec
 from logging import getLogger
 from threading import Timer
 
+from sim.experiment.extras import MissingExtraError
 from sim.model.run import Progress, replicate
 from sim.model.snapshot import Live
 from sim.records import Records
@@ -26,8 +28,16 @@ def compiles(loaded: Loaded, record: Collection[str], live: bool) -> bool:
 def carry_out(
     loaded: Loaded, replication: int, record: Collection[str], progress: Progress, live: Live | None
 ) -> Records:
-    """Compute a replication by the engine that its scenario asks for; `live` replaces `progress` where it is given."""
+    """Compute a replication by the engine that its scenario asks for; `live` replaces `progress` where it is given.
+
+    Raises `MissingExtraError` for the compiled engine where there is no Numba, as can be on the workers of a cluster.
+    """
     if compiles(loaded, record, live is not None):
+        if find_spec("numba") is None:
+            said = (
+                'a worker has no Numba, for run.engine: compiled; install it there: pip install "pagopa-sim[compiled]"'
+            )
+            raise MissingExtraError(said)
         from sim.compiled.engine import replicate as replicate_compiled
 
         return replicate_compiled(loaded, replication, progress=progress)

@@ -14,7 +14,8 @@ from SALib.analyze import morris as reference
 from sim.analysis.intervals import Estimate
 from sim.analysis.slo import Slo, judge
 from sim.experiment.design import assignments
-from sim.experiment.effects import Effect, MissingExtraError, morris_design, morris_effects, sobol_design, sobol_indices
+from sim.experiment.effects import Effect, morris_design, morris_effects, sobol_design, sobol_indices
+from sim.experiment.extras import MissingExtraError
 from sim.experiment.ledger import Yardstick, ledger, yardsticks
 from sim.experiment.ranges import Factor
 from sim.experiment.span import Span
