@@ -199,13 +199,13 @@ def close_started(w: Memory, f: int) -> int:
     if flow.todo:
         for a in range(t * places, t * places + size_of(w, t)):
             w.activations[a].closed_s = s.now
-    if flow.killed:
-        flow.reply = NONE
-    elif not flow.todo:
+    if not flow.todo:
         cause = CLOSE_REJECTED
         if attempt.close == KO:
             cause = USER_CANCELLED if w.try_draws[t].cancels else AUTHORISATION_DENIED
         cancelled(w, t, cause)
+    if flow.killed:
+        flow.reply = NONE
     return steps.CLOSE_TOLD
 
 

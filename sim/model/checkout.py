@@ -187,11 +187,10 @@ class Checkout:
             for each in attempt.activations:
                 each.closed_s = self.clock.now
             return replied, (closing, replied.at)
-        if replied.reply is not None:
-            cause = "close_rejected"
-            if attempt.close.outcome is Outcome.KO:
-                cause = "user_cancelled" if attempt.draws.cancels else "authorisation_denied"
-            self.cancelled(attempt, cause)
+        cause = "close_rejected"
+        if attempt.close.outcome is Outcome.KO:
+            cause = "user_cancelled" if attempt.draws.cancels else "authorisation_denied"
+        self.cancelled(attempt, cause)
         return replied, None
 
     def _answered(self, attempt: Try, outcome: Outcome, reply: Reply, known: float) -> float | None:
