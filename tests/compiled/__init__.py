@@ -1,0 +1,1 @@
+"""The compiled engine gives what the SimPy model gives."""
