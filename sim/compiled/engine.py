@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import typeof
+from numba import config, typeof
 
 from sim.compiled import codes, memory, steps, tables
 from sim.compiled.draws import Draws
@@ -51,6 +51,8 @@ _GROWING = {
 
 def compile_machine() -> None:
     """Compile the machine, or load it where that has been done: a quarter of a minute, or of a second."""
+    if config.DISABLE_JIT:  # type: ignore[attr-defined]
+        return
     given = typeof(Arrays(memory.nothing()).given)
     machine: tuple[Any, ...] = (advance, finish_all)
     for function in machine:

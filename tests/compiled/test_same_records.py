@@ -70,6 +70,7 @@ SCRIPT = """
 import sys
 from hypothesis import HealthCheck, given, seed, settings
 from numba import config
+from sim.compiled.engine import compile_machine
 from compiled.same import same_records
 from properties.scenarios import loaded, scenarios
 
@@ -81,13 +82,14 @@ seen = []
 def compare(values):
     seen.append(len(same_records(loaded(values, sys.argv[1])).tables["carts"]["cart"]))
 
+compile_machine()
 compare()
 print(config.DISABLE_JIT, sum(seen) > 20)
 """
 
 
 def test_the_machine_is_plain_python_too(folder):
-    """With `NUMBA_DISABLE_JIT=1` nothing is compiled, and what is left is the same."""
+    """With `NUMBA_DISABLE_JIT=1` nothing is compiled, also when that is asked for, and what is left is the same."""
     tests = Path(__file__).parents[1]
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": f"{tests}{os.pathsep}{tests.parent}"}
     printed = subprocess.run(  # noqa: S603 - the command is this interpreter and the script above
