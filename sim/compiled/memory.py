@@ -17,6 +17,7 @@ Array = Any
 """Arrays of records, which have their fields as attributes; numpy's types do not tell which."""
 
 _F, _I, _B = "f8", "i8", "?"
+_SOURCES = sources()
 
 
 def _record(**fields: Any) -> np.dtype[Any]:
@@ -49,9 +50,13 @@ STATE = _record(
     now=_F, entries=_I, scheduled=_I, stacked=_I, asked=_I, jobs=_I, finished=_I, open_tokens=_I,
     expirable=_I, sendable=_I, error=_I, error_cart=_I, logged=_I, rows=_I, cart_rows=_I, waiting=_I, opened=_I,
     closed=_I, pending=_I, strays=_I, free_carts=_I, free_tries=_I, free_flows=_I, free_waiters=_I, pool_waiters=_I,
-    free_places=_I, block_start=_I, block_end=_I, moves=_I,
+    free_places=_I, block_start=_I, block_end=_I, moves=_I, **{f"of_{_SOURCES}": _I},
 )  # fmt: skip
-"""What changes: the clock, and how much of each array is in use."""
+"""What changes: the clock, and how much of each array is in use.
+
+The name of the last field is another for other sources, so that Numba, which keeps a function for the types of what it
+is given, does not take the `_pointer_to` of other sources, and with it their `Memory` and all that is kept for it.
+"""
 
 ENTRY = _record(at=_F, number=_I, kind=_I, slot=_I)
 FLOW = _record(
@@ -188,7 +193,6 @@ class Memory(NamedTuple):
     recipient_moves: Array
 
 
-_SOURCES = sources()
 _NUMBER, _REAL, _YES = np.dtype("i8"), np.dtype("f8"), np.dtype("?")
 _KINDS: dict[str, np.dtype[Any]] = {
     "settings": SETTINGS, "state": STATE, "heap": ENTRY, "stack": _NUMBER, "flows": FLOW, "free_flows": _NUMBER,

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from determinism.test_repeatable import RANDOM
 from model.worlds import run, world
+from numba import typeof
 
 import sim
 from compiled.same import different
 from sim.compiled import codes, engine, jit, tables
+from sim.compiled.memory import Arrays, nothing
 from sim.experiment.engines import carry_out
 from sim.model.run import RunError, replicate
 from sim.protocol import ledger
@@ -146,3 +148,12 @@ def test_a_change_of_any_source_of_the_machine_changes_its_digest(name, monkeypa
     assert jit.sources() == as_it_is
     (copied / name).write_text((copied / name).read_text(encoding="utf-8") + "# more\n", encoding="utf-8")
     assert jit.sources() != as_it_is
+
+
+def test_what_is_compiled_is_of_the_sources_as_they_are():
+    """Both the type that the machine is compiled for and those that its pointer is made of bear the digest.
+
+    What Numba kept of other sources is then found by neither: the types of arrays alone would be the same.
+    """
+    assert typeof(Arrays(nothing()).given).name == f"Memory{jit.sources()}"
+    assert jit.sources() in str(nothing().state.dtype)
