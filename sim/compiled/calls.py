@@ -86,7 +86,7 @@ def send(w: Memory, f: int, at_node: int, heard: int) -> int:
         replied(w, f, NONE, flow.gives_up)
         return unheard(w, f)
     if flow.arrives > flow.gives_up:
-        enter(w, flow.arrives, FLOW, fork(w, f, at_node))
+        enter(w, max(flow.arrives, w.state[0].now), FLOW, fork(w, f, at_node))
         return unheard(w, f)
     flow.listens = True
     if flow.arrives > w.state[0].now:

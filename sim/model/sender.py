@@ -56,7 +56,8 @@ class Sender:
             self.recorder.replied(call, None, nan, nan, gives_up)
             return Heard(None, gives_up)
         if arrives > gives_up:
-            self.clock.begin(beside(cart, self._unheard(call, _arriving(arrives, working), late)))
+            arriving = _arriving(max(arrives, self.clock.now), working)  # its sender may have waited for something else
+            self.clock.begin(beside(cart, self._unheard(call, arriving, late)))
             return Heard(None, gives_up)
         if arrives > self.clock.now:
             yield arrives

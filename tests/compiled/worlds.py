@@ -225,6 +225,14 @@ WORLDS["notifications that arrive when the Node has given up"] = (
     ),
     lambda tables: np.count_nonzero(tables["payments"]["paid_s"] > tables["payments"]["answered_s"] + 2) >= 50,
 )
+WORLDS["outcomes that were late already when the Node knew how their notification had ended"] = (
+    made_of(
+        protocol={"token_extension": NOW, "psp_timeout": "20 s"},
+        links={"node_psp": {"latency": "4 s", "loss": 0.1}},
+        psps=[{**PSP, "outcome_delay": NOW, "outcome_timeout": SECOND}],
+    ),
+    lambda tables: np.count_nonzero(tables["payments"]["outcome_s"] < tables["payments"]["answered_s"]) >= 50,
+)
 for shared in (True, False):
     WORLDS[f"pools {'of all' if shared else 'of each'}, with limits"] = (
         made_of(
