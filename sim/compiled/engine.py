@@ -211,8 +211,8 @@ class _Engine:
         for number in np.unique(log["occupancy"]).tolist():
             _enter(self.peers.occupancies[number], log[log["occupancy"] == number])
         if state["cart_rows"]:
-            self.payments.chunks.append(tables.payments(now.rows[: state["rows"]], self.plan))
-            self.carts.chunks.append(tables.carts(now.cart_rows[: state["cart_rows"]]))
+            self.payments.keep(tables.payments(now.rows[: state["rows"]], self.plan))
+            self.carts.keep(tables.carts(now.cart_rows[: state["cart_rows"]]))
         state["logged"] = state["rows"] = state["cart_rows"] = 0
         many = 2 * (MARGIN + int(state["pending"]) + int(state["pool_waiters"]))
         self.arrays.with_room("heap", int(state["scheduled"]) + 2 * many)

@@ -95,8 +95,18 @@ class Table:
     def _merge(self) -> None:
         """Join small chunks to a large one: only large arrays give their memory back when they are let go."""
         if self._small:
-            self.chunks.append([np.concatenate(parts) for parts in zip(*self._small, strict=True)])
+            self.keep([np.concatenate(parts) for parts in zip(*self._small, strict=True)])
             self._small.clear()
+
+    def keep(self, chunk: list[Array]) -> None:
+        """Keep packed columns, those that have become as long as the ones before them joined to these.
+
+        So there are few and large arrays, each of which leaves room for another when it is let go.
+        """
+        while self.chunks and len(self.chunks[-1][0]) <= len(chunk[0]):
+            before = self.chunks.pop()
+            chunk = [np.concatenate([before.pop(0), chunk.pop(0)]) for _ in self.columns]
+        self.chunks.append(chunk)
 
     def columns_sorted_by(self, keys: Sequence[str]) -> dict[str, Array]:
         """Return all columns, rows in the order of the keys, and let go of the chunks."""
