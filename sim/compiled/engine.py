@@ -22,7 +22,7 @@ from sim.model.arrivals import arrival_times, end_of_arrivals_s
 from sim.model.assemble import Builder
 from sim.model.callee import Address
 from sim.model.invariants import BrokenInvariantError, records_hold
-from sim.model.plan import CallDraws, Plan
+from sim.model.plan import PLANNED_AS, CallDraws, Plan
 from sim.model.recorder import PRIMITIVE_NAMES, Table
 from sim.model.reversal import Reversals
 from sim.model.run import TOGETHER, Progress, RunError, uncollected
@@ -34,7 +34,6 @@ from sim.scenario.schema import Scenario
 
 Array = npt.NDArray[Any]
 
-_PLANNED_AS = {codes.ACTIVATE: "activate", codes.CLOSE: "close", codes.OUTCOME: "outcome", codes.RECEIPT: "receipt"}
 _ROWS, _BLOCK = 16384, 4096
 """Rows of payments, and of carts, that are written before they are taken away; carts whose draws are made at once."""
 _STARTS = (steps.ARRIVE, False), (steps.JOB_DONE, True), (steps.JOB_DONE, False)
@@ -174,7 +173,7 @@ class _Engine:
         primitive, group = int(flow["primitive"]), 0
         if primitive == codes.RECEIPT:
             group = int(self.arrays.now.notice_draws[flow["attempt"] * self.places + notice]["ec_group"])
-        drawn = self.plan.call(_PLANNED_AS[primitive], cart, notice, group, attempt, send)
+        drawn = self.plan.call(PLANNED_AS[PRIMITIVE_NAMES[primitive]], cart, notice, group, attempt, send)
         if primitive == codes.RECEIPT:
             _write(flow, drawn)
         else:

@@ -21,7 +21,8 @@ class Station:
     `workers` None means unlimited or, with a schedule, none until its first change. `queue_limit` counts admitted calls
     that have not started. `schedule` lists (moment, workers from then on). `outages` lists (window, whether it kills
     calls in service). A call that no worker would ever take is refused. Of things that happen at one moment, arrivals
-    are last. Stations that share an `occupancy` are reported as one.
+    are last. Stations that share an `occupancy` are reported as one. `free` has the times at which workers become free,
+    `changes` those of the schedule that are to come, `down` and `kills` the outages; another engine starts from them.
     """
 
     def __init__(

@@ -20,7 +20,7 @@ from sim.model.checkout import Checkout
 from sim.model.ec import Ecs
 from sim.model.jobs import Carts, Jobs
 from sim.model.node import Node
-from sim.model.plan import SENDS, Plan
+from sim.model.plan import PLANNED_AS, SENDS, Plan
 from sim.model.psp import Psps
 from sim.model.recorder import Recorder
 from sim.protocol.ledger import Ledger
@@ -29,8 +29,6 @@ from sim.scenario.presets import settings_of
 from sim.scenario.schema import Incident, PoolSection, Scenario, Servers
 
 Array = npt.NDArray[Any]
-PLANNED_AS = {"paGetPayment": "ask", "paSendRT": "receipt", "pspNotifyPaymentV2": "notify"}
-"""How the plan calls the primitives that a callee answers."""
 
 
 class _Incidents:

@@ -23,6 +23,15 @@ Array = npt.NDArray[Any]
 Columns = Mapping[str, Array | tuple[Array, ...]]
 """Columns by field of `CartDraws` or `NoticeDraws`; those of a call are as many as `CallDraws` has fields."""
 
+PLANNED_AS = {
+    "activatePaymentNoticeV2": "activate",
+    "closePaymentV2": "close",
+    "sendPaymentOutcomeV2": "outcome",
+    "paGetPayment": "ask",
+    "paSendRT": "receipt",
+    "pspNotifyPaymentV2": "notify",
+}
+"""How the plan calls the primitives whose calls it draws."""
 FIRST_BLOCK, LATER_BLOCK = 1024, 64
 SENDS = 4096
 """Addresses kept for the sends of one call within one try."""

@@ -11,7 +11,7 @@ from sim.experiment.run import Progress as Far
 from sim.experiment.run import Watch
 from sim.experiment.sweep import SweepProgress
 
-LONG_ENOUGH_S = 1.0
+LONG_ENOUGH_S, LITTLE = 1.0, 0.05
 LINES_EVERY_S = 5.0
 """Plain lines come at most this often, but one for the last replication."""
 
@@ -124,13 +124,15 @@ class Pace:
         assert self.first is not None
         now_s = time.perf_counter()
         since_s, from_s, from_payments = self.first[0], self.first[1].simulated_s, self.first[1].payments
-        if now_s - since_s < LONG_ENOUGH_S:
+        starting = now_s - since_s < LONG_ENOUGH_S
+        if starting:
             since_s, from_s, from_payments = self.started_s, 0.0, 0
+        guessed = starting and far.simulated_s < LITTLE * far.total_s  # most of the time so far went into starting up
         spent_s, done_s = max(now_s - since_s, 1e-3), far.simulated_s - from_s
         return (
             f"{far.simulated_s / 3600:.2f} of {far.total_s / 3600:.2f} h simulated",
             f"{far.payments:,} payments, {(far.payments - from_payments) / spent_s:,.0f}/s",
-            _left(spent_s / done_s * (far.total_s - far.simulated_s), far) if done_s > 0 else "",
+            _left(spent_s / done_s * (far.total_s - far.simulated_s), far) if done_s > 0 and not guessed else "",
         )
 
 

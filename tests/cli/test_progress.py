@@ -60,6 +60,15 @@ def test_plain_lines_say_how_far_how_fast_and_how_long(clock):
     ]
 
 
+def test_who_has_hardly_begun_says_nothing_of_the_time_left(clock):
+    """Twenty seconds of compiling and the first minute of four hours would leave an hour and twenty minutes."""
+    console, memory = voice(terminal=False)
+    with watching(console, quiet=False) as watch:
+        clock.now_s += 20
+        watch(far(1 / 60, 40, 0))
+    assert memory.getvalue() == "0/8 replications, 0.02 of 4.00 h simulated, 40 payments, 2/s\n"
+
+
 def test_the_last_replication_always_gets_its_line(clock):
     """However soon it is done."""
     console, memory = voice(terminal=False)

@@ -70,6 +70,20 @@ def test_a_call_that_waits_in_vain_arrives_when_it_asks_and_is_refused_when_it_s
     assert table["refused"].tolist() == [0, 1]
 
 
+def test_many_calls_noted_at_once_are_split_and_counted_as_one_by_one():
+    """One is served from 0 to 4 s, one waits from 1 for 4 to 12 s, one is refused at 5 s, one waits from 6 to 13 s."""
+    occupancy = Occupancy(10.0)
+    asked, until, end = (np.array(at) for at in ([0.0, 1.0, 5.0, 6.0], [0.0, 4.0, 5.0, 13.0], [4.0, 12.0, 5.0, 13.0]))
+    occupancy.extend(asked, until, end, np.array([True, True, False, False]))
+    occupancy.queues(np.array([1.0, 6.0]), np.array([1.0, 2.0]))
+    table = occupancy.table(20.0)
+    assert table["arrivals"].tolist() == [4, 0]
+    assert table["refused"].tolist() == [1, 1]
+    assert table["busy_s"].tolist() == [10.0, 2.0]
+    assert table["waiting_s"].tolist() == [7.0, 3.0]
+    assert table["queue_max"].tolist() == [2, 1]
+
+
 def test_capacity_is_the_area_under_the_workers():
     """Four workers, one of whom leaves at 15, three more come at 22: 40; 20 + 15; 3 x 2 + 6 x 8 s."""
     occupancy = Occupancy(bin_s=10.0)
