@@ -199,7 +199,7 @@ def close_started(w: Memory, f: int) -> int:
     if flow.todo:
         for a in range(t * places, t * places + size_of(w, t)):
             w.activations[a].closed_s = s.now
-    if not flow.todo:
+    else:
         cause = CLOSE_REJECTED
         if attempt.close == KO:
             cause = USER_CANCELLED if w.try_draws[t].cancels else AUTHORISATION_DENIED

@@ -168,7 +168,6 @@ def activated(w: Memory, f: int) -> int:
     first, size = t * places, size_of(w, t)
     for a in range(first, first + size):
         attempt.failed |= w.activations[a].fault != NONE
-    flow.ends_none = False
     if attempt.failed:
         flow.failed_at = flow.known
         return steps.TRY_RETURNS
@@ -178,7 +177,6 @@ def activated(w: Memory, f: int) -> int:
         return steps.TRY_RETURNS
     thought = flow.known + draws.think_s
     if draws.cancels:
-        flow.ends_none = True
         return close_begins(w, f, thought, KO)
     authorised = thought + draws.authorisation_s
     if draws.denied:
@@ -195,9 +193,9 @@ def try_returns(w: Memory, f: int) -> int:
     if not flow.main:
         return ENDED
     attempt, draws = w.tries[flow.attempt], w.try_draws[flow.attempt]
-    if draws.denied and not draws.cancels and not attempt.failed and not attempt.abandoned:
-        flow.failed_at = attempt.close_sent_s
+    if attempt.close == KO:  # who cancelled does not come back; who was denied knows it when the close is sent
+        flow.failed_at = nan if draws.cancels else attempt.close_sent_s
     number = attempt.number + 1
-    if flow.ends_none or isnan(flow.failed_at) or not draws.comes_back or number == w.settings[0].max_tries:
+    if isnan(flow.failed_at) or not draws.comes_back or number == w.settings[0].max_tries:
         return steps.TRY_OVER
     return new_try(w, f, number, flow.failed_at + draws.wait_s)

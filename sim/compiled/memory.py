@@ -71,7 +71,7 @@ FLOW = _record(
     left=_F, c_arrives=_F, c_gives_up=_F, late=_B, answered=_I, mix=_I, factor=_F,
     answer=_I, at=_F, done=_F, served_started=_F, served=_F, end=_I, uniform=_F, waiter=_I,
     # a citizen's try, a job
-    failed_at=_F, ends_none=_B, outcome=_I, index=_I,
+    failed_at=_F, index=_I,
 )  # fmt: skip
 """A flow that is under way, like a process of the SimPy model: where it goes on (`pc`), and what it knows there."""
 
