@@ -130,6 +130,12 @@ def test_a_node_that_is_down_sends_nothing_before_its_end():
     assert only(records, "calls", primitive="sendPaymentResult-v2").sent_s == pytest.approx(115, abs=1e-6)
 
 
+def test_a_close_that_an_outage_kills_has_cancelled_its_tokens_and_says_why():
+    """The citizen cancels at 90.66; a worker takes the close at 90.67 and is killed at 90.70, and the reply with it."""
+    payment = notified(incident("node", "outage", 90.7, 1, in_service="kill"), sets=("citizen.cancel=1",))
+    assert (payment.cancel_cause, payment.cancelled_s, payment.status) == ("user_cancelled", near(90.67), "CANCELLED")
+
+
 def test_a_node_that_is_down_cancels_nothing():
     """Down from 112 to 700: the outcome is there at 112.53 and waits; the token's 10 min are over at 650.65.
 

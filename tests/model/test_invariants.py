@@ -13,7 +13,7 @@ from sim.model.psp import Psps
 from sim.model.run import RunError
 from sim.protocol.ledger import Ledger
 from sim.protocol.statuses import PaymentStatus
-from sim.records import PLACES
+from sim.records import PLACES, STATUSES
 
 TWO = {"cart": {"notices": {2: 1}, "amount": "50 EUR"}}
 """A world with one cart of two notices, 0.0.0 and 0.0.1, both of which are paid."""
@@ -63,6 +63,17 @@ def test_a_second_open_token_is_seen_in_the_records(good):
     """The same notice with two tokens, neither of which was cancelled before the other was issued."""
     with pytest.raises(BrokenInvariantError, match="a second token is open for the notice"):
         records_hold(changed(good, notice=0, attempt=1), 48)
+
+
+def test_tokens_of_a_notice_are_followed_in_the_order_of_issue(good):
+    """The second try's token was issued at 10 s and cancelled at 20 s, before an old send of the first got its own."""
+    nothing = dict.fromkeys(("paid_s", "receipt_s", "closed_s", "notified_s", "answered_s", "authorised_s"), np.nan)
+    codes = {"place": PLACES.index("none"), "notify_answer": 0, "receipt_sends": 0}
+    codes["status"] = STATUSES.index(PaymentStatus.CANCELLED)
+    second = {"notice": 0, "attempt": 1, "issued_s": 10.0, **nothing, **codes}
+    records_hold(changed(good, cancelled_s=20.0, **second), 48)
+    with pytest.raises(BrokenInvariantError, match="a second token is open for the notice"):
+        records_hold(changed(good, cancelled_s=60.0, **second), 48)
 
 
 def twice(original):
